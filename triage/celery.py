@@ -1,0 +1,37 @@
+"""The Celery application: queues, beat schedule. Messages carry ids only and may be lost."""
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "triage.settings")
+
+app = Celery("winnow")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_default_queue="pipeline",
+    task_routes={
+        "triage.tasks.process_pending": {"queue": "pipeline"},
+        "triage.tasks.score_unscored": {"queue": "pipeline"},
+        "triage.tasks.learn": {"queue": "learn"},
+        "triage.tasks.sweep": {"queue": "learn"},
+        "triage.tasks.expire": {"queue": "learn"},
+        "alerts.tasks.group_flagged": {"queue": "pipeline"},
+        "alerts.tasks.explain_pending": {"queue": "explain"},
+        "alerts.tasks.explain_alert": {"queue": "explain"},
+    },
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_hijack_root_logger=False,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    timezone="UTC",
+    beat_schedule={
+        "sweep": {"task": "triage.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+        "retrain": {"task": "triage.tasks.learn", "schedule": crontab(hour="3", minute="17"), "kwargs": {"reason": "daily"}},
+        "expire": {"task": "triage.tasks.expire", "schedule": crontab(minute="41")},
+    },
+)
+app.autodiscover_tasks(["triage", "alerts"])

@@ -1,0 +1,139 @@
+"""What crosses a room's threshold: frozen, slotted dataclasses, never an ORM row.
+
+Every room of the journey hands the next one a value defined here. Times are float seconds since the
+Unix epoch, UTC. Probabilities are in [0, 1]. Nothing in here does input or output.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Scalar = str | int | float | bool
+#: A flat ECS document: dotted field name -> scalar or list of scalars. Never nested.
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the protocol said about a record, beside the record itself."""
+
+    time: float | None = None
+    host: str = ""
+    source: str = ""
+    sourcetype: str = ""
+    index: str = ""
+    fields: Mapping[str, Any] | None = None
+
+
+NO_ENVELOPE = Envelope()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One log record as a receiver cut it out of a request body: text, or a decoded JSON object."""
+
+    content: str | dict[str, Any]
+    envelope: Envelope = NO_ENVELOPE
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedEvent:
+    """One event in ECS terms.
+
+    ``timestamp_origin`` is ``event`` (read from the record), ``envelope`` (the protocol said so) or
+    ``received`` (neither; the intake's clock). ``fallback_reason`` is empty when a parser understood
+    the record; otherwise it says why only the message could be kept.
+    """
+
+    timestamp: float
+    timestamp_origin: str
+    parser: str
+    message: str
+    fields: Fields
+    fallback_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One piece of evidence for a score, in words, with the baseline behind it.
+
+    ``contribution`` is the share of the score that goes away when this feature is set to its baseline
+    (larger = more important). ``fields`` names the ECS fields it rests on. ``observed`` and
+    ``baseline`` are short texts ("powershell.exe", "0 of 1,204,331 events").
+    """
+
+    feature: str
+    text: str
+    contribution: float
+    fields: tuple[str, ...] = ()
+    observed: str = ""
+    baseline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A detector's opinion of one event. ``score`` is higher for more unusual events."""
+
+    score: float
+    p_value: float
+    flagged: bool
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A measured proportion with its sample size and 95 % Wilson interval."""
+
+    value: float
+    n: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """One numbered line of evidence. ``origin`` says where it comes from (event, score, context)."""
+
+    number: int
+    origin: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationRequest:
+    """What an explainer is given about one alert: evidence only, already capped and cleaned."""
+
+    title: str
+    severity: str
+    entity: str
+    evidence: tuple[EvidenceLine, ...]
+    reasons: tuple[Reason, ...]
+    techniques: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence of an explanation and the evidence lines it rests on."""
+
+    text: str
+    evidence: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationAnswer:
+    """An explainer's answer. Plain text only. ``suggested_verdict`` may be ``undetermined`` (abstains)."""
+
+    what_happened: tuple[Claim, ...]
+    why_it_matters: tuple[Claim, ...]
+    why_it_may_be_benign: tuple[Claim, ...]
+    next_checks: tuple[str, ...]
+    suggested_verdict: str
+    confidence: str
+    techniques: tuple[str, ...]
+    explainer: str
+    model: str = ""
+    prompt_version: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    latency_ms: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)

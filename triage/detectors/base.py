@@ -1,0 +1,38 @@
+"""The shape of a detector: how unusual an event is, and why.
+
+A detector is fitted on a list of events without labels, scores whole batches, and explains single ones.
+Its state is a plain tree of dicts, lists, numbers, strings, NumPy arrays and scikit-learn estimators, so
+that the registry can store it without pickle and check it before it is opened.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from triage.contracts import ParsedEvent, Reason
+
+
+class Detector(Protocol):
+    """An anomaly model over ECS events."""
+
+    name: str
+
+    def fit(self, events: Sequence[ParsedEvent], *, alert_budget: float, random_state: int) -> "Detector":
+        """Learn from events in time order; ``alert_budget`` is the share of events to flag, in (0, 1)."""
+
+    def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``(scores, p_values)``, float64 arrays of shape ``(n_events,)``; higher = more unusual."""
+
+    def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
+        """Return a boolean array of shape ``(n_events,)``: which events the budget allows to flag."""
+
+    def explain(self, events: Sequence[ParsedEvent]) -> list[tuple[Reason, ...]]:
+        """Return the reasons of each event, most important first."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the learned state as a plain tree."""
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Detector":
+        """Rebuild a fitted detector from its state."""

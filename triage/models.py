@@ -1,0 +1,226 @@
+"""Tables of the event side: User, ApiToken, Source, RawBatch, Event, ModelVersion.
+
+A RawBatch is committed before the shipper gets its reply; its row is the work item of the pipeline. The
+events of a batch have ids that are a function of the batch and the record's position, so storing a batch
+twice cannot double an event.
+"""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+
+#: Low bits of an event id that hold the record's position in its batch.
+POSITION_BITS = 20
+
+
+def event_id(batch_id: int, position: int) -> int:
+    """Return the id of the event at a 0-based position of a batch (fits 2**53 for 8.6e9 batches)."""
+    return (batch_id << POSITION_BITS) | position
+
+
+def batch_and_position(identifier: int) -> tuple[int, int]:
+    """Return ``(batch_id, position)`` of an event id."""
+    return identifier >> POSITION_BITS, identifier & ((1 << POSITION_BITS) - 1)
+
+
+class Role(models.TextChoices):
+    VIEWER = "viewer", "Viewer"
+    ANALYST = "analyst", "Analyst"
+    LEAD = "lead", "Lead"
+    ADMIN = "admin", "Administrator"
+
+
+class User(AbstractUser):
+    """A person who logs in."""
+
+    role = models.CharField(max_length=16, choices=Role, default=Role.ANALYST)
+
+
+class TokenScope(models.TextChoices):
+    READ = "read", "Read"
+    WRITE = "write", "Read and write"
+
+
+class ApiToken(models.Model):
+    """A person's token for ``/api/v1/``; only its SHA-256 is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    token_hash = models.CharField(max_length=64, unique=True)
+    scope = models.CharField(max_length=16, choices=TokenScope, default=TokenScope.READ)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.scope})"
+
+
+class Source(models.Model):
+    """Something that sends logs, known by its intake token (only the SHA-256 is kept)."""
+
+    name = models.CharField(max_length=80, unique=True)
+    token_hash = models.CharField(max_length=64, unique=True)
+    enabled = models.BooleanField(default=True)
+    parser = models.CharField(max_length=32, blank=True, help_text="Pinned parser; empty = chosen per record.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BatchStatus(models.TextChoices):
+    RECEIVED = "received", "Received"
+    PROCESSING = "processing", "Processing"
+    DONE = "done", "Done"
+    QUARANTINED = "quarantined", "Quarantined"
+
+
+class RawBatch(models.Model):
+    """One or more request bodies as received (zstd), and the pipeline's work item."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="batches")
+    receiver = models.CharField(max_length=32)
+    parameters = models.JSONField(default=dict)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - NULL = no key, never equal
+    received_at = models.DateTimeField()
+    body = models.BinaryField()
+    body_bytes = models.PositiveBigIntegerField(help_text="Size of the inflated body.")
+    record_count = models.PositiveIntegerField()
+
+    status = models.CharField(max_length=16, choices=BatchStatus, default=BatchStatus.RECEIVED)
+    lease_owner = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    reason = models.TextField(blank=True, help_text="Why the batch is in quarantine.")
+
+    event_count = models.PositiveIntegerField(default=0)
+    flagged_count = models.PositiveIntegerField(default=0)
+    parser_counts = models.JSONField(default=dict, help_text="Events per parser.")
+    discard_counts = models.JSONField(default=dict, help_text="Fallbacks per reason.")
+    model_version = models.ForeignKey("ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="rawbatch_idempotency",
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=~Q(status=BatchStatus.DONE), name="rawbatch_open"),
+            models.Index(
+                fields=["id"],
+                condition=Q(status=BatchStatus.DONE, model_version__isnull=True),
+                name="rawbatch_unscored",
+            ),
+            models.Index(fields=["source", "-id"], name="rawbatch_by_source"),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch {self.pk} ({self.record_count} records)"
+
+
+class Event(models.Model):
+    """One event in ECS terms. ``score`` is NULL until a champion model has seen it, never 0.
+
+    On PostgreSQL the table is partitioned by the day of ``received_at``; the id stays unique because it
+    is derived from the batch.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    received_at = models.DateTimeField()
+    timestamp = models.DateTimeField()
+    timestamp_origin = models.CharField(max_length=8)
+    parser = models.CharField(max_length=32)
+    event_category = models.CharField(max_length=64, blank=True)
+    event_action = models.CharField(max_length=128, blank=True)
+    event_outcome = models.CharField(max_length=16, blank=True)
+    event_code = models.CharField(max_length=64, blank=True)
+    log_level = models.CharField(max_length=32, blank=True)
+    host_name = models.CharField(max_length=255, blank=True)
+    user_name = models.CharField(max_length=255, blank=True)
+    source_ip = models.CharField(max_length=64, blank=True)
+    destination_ip = models.CharField(max_length=64, blank=True)
+    process_name = models.CharField(max_length=255, blank=True)
+    entity = models.CharField(max_length=200, blank=True)
+    message = models.TextField(blank=True)
+    document = models.TextField(help_text="The flat ECS document as JSON.")
+    score = models.FloatField(null=True, blank=True)
+    p_value = models.FloatField(null=True, blank=True)
+    flagged = models.BooleanField(default=False)
+    grouped = models.BooleanField(default=False, help_text="A flagged event that is in an alert.")
+    reasons = models.TextField(blank=True, help_text="JSON list of reasons; only for flagged events.")
+    model_version = models.ForeignKey(
+        "ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["entity", "timestamp"], name="event_entity_time"),
+            models.Index(fields=["id"], condition=Q(flagged=True, grouped=False), name="event_to_group"),
+        ]
+
+    def __str__(self) -> str:
+        return f"event {self.pk}"
+
+
+class ModelStatus(models.TextChoices):
+    CANDIDATE = "candidate", "Candidate"
+    CHAMPION = "champion", "Champion"
+    RETIRED = "retired", "Retired"
+    REJECTED = "rejected", "Rejected"
+
+
+class ModelVersion(models.Model):
+    """The ledger of trained models; the artefact's hash is checked against it before it is opened."""
+
+    version = models.CharField(max_length=64, unique=True)
+    detector = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=ModelStatus, default=ModelStatus.CANDIDATE)
+    artefact_sha256 = models.CharField(max_length=64)
+    manifest = models.JSONField(default=dict)
+    metrics = models.JSONField(default=dict)
+    decision = models.TextField(blank=True, help_text="What the gate said, in words.")
+    trained_at = models.DateTimeField()
+    promoted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["status"], condition=Q(status=ModelStatus.CHAMPION), name="modelversion_one_champion"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.version
+
+
+class WorkerHeartbeat(models.Model):
+    """When each process of the deployment was last alive; readiness and doctor read it."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    role = models.CharField(max_length=16)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LearnState(models.Model):
+    """One row: what the learn queue is doing, so that the page can say it."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    phase = models.CharField(max_length=16, default="idle")
+    detail = models.CharField(max_length=200, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.phase

@@ -1,0 +1,24 @@
+"""The shape of a parser: what a record means.
+
+A parser is handed one record and hands on one event in ECS terms. Parsers are pure and never raise on
+purpose: the room's ``parse`` turns an exception into a fallback event with a counted reason.
+"""
+
+from typing import Protocol
+
+from triage.contracts import ParsedEvent, Record
+
+
+class Parser(Protocol):
+    """One log format."""
+
+    name: str
+
+    def claim(self, record: Record) -> int:
+        """Return how sure the parser is that the record is its own: 0 (no) to 100 (certain).
+
+        Must be cheap: it runs for every parser whenever a source sends something unfamiliar.
+        """
+
+    def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
+        """Return the event, or ``None`` when the record turns out not to be of this format."""

@@ -1,0 +1,185 @@
+"""Django settings, from the environment only. See ``.env.example`` for every variable."""
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from triage.env import Environment, EnvironmentValueError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+DATA_DIR = Path(env.text("WINNOW_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+MODELS_DIR = Path(env.text("WINNOW_MODELS_DIR", str(BASE_DIR / "models_store"))).resolve()
+
+
+def _secret_key() -> str:
+    """Return SECRET_KEY, or a random one kept in the data directory for embedded use."""
+    configured = env.text("SECRET_KEY")
+    if configured:
+        if len(configured) < 32:
+            raise EnvironmentValueError("SECRET_KEY must have at least 32 characters")
+        return configured
+    path = DATA_DIR / "secret_key"
+    if not path.exists():
+        temporary = DATA_DIR / f"secret_key.{secrets.token_hex(4)}"
+        temporary.touch(mode=0o600)
+        temporary.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:  # another process of the same start was faster
+            sys.stderr.write("")
+        temporary.unlink()
+    return path.read_text()
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Return Django's database settings for ``DATABASE_URL``; empty means embedded SQLite."""
+    if not url:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(DATA_DIR / "winnow.sqlite3"),
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
+            },
+        }
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise EnvironmentValueError("DATABASE_URL must start with postgresql:// (leave it empty for embedded SQLite)")
+    options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "winnow",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(options.pop("host", "") or parts.hostname or ""),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {key: unquote(value) for key, value in options.items()},
+    }
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env.boolean("DEBUG", False)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "triage.apps.TriageConfig",
+    "alerts.apps.AlertsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "triage.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "triage.urls"
+WSGI_APPLICATION = "triage.wsgi.application"
+ASGI_APPLICATION = "triage.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {"default": _database(env.text("DATABASE_URL"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "triage.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "queue"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+BEHIND_TLS = env.boolean("BEHIND_TLS", False)
+SESSION_COOKIE_SECURE = BEHIND_TLS
+CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "/static/"
+
+# Celery. The database is the queue and the broker only the doorbell: messages carry ids and may be lost.
+REDIS_URL = env.text("REDIS_URL")
+_SPOOL = DATA_DIR / "doorbell"
+if REDIS_URL:
+    CELERY_BROKER_URL = REDIS_URL
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"visibility_timeout": 3600}
+else:
+    for folder in ("messages", "control"):
+        (_SPOOL / folder).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_SPOOL / "messages"),
+        "data_folder_out": str(_SPOOL / "messages"),
+        "control_folder": str(_SPOOL / "control"),
+        "polling_interval": 0.1,
+    }
+
+# Intake limits, in bytes and records.
+MAX_BODY_BYTES = env.integer("MAX_BODY_BYTES", 64 * 2**20, minimum=2**16, maximum=2**31)
+MAX_WIRE_BYTES = env.integer("MAX_WIRE_BYTES", 64 * 2**20, minimum=2**16, maximum=2**31)
+MAX_RECORDS_PER_BATCH = 2**20 - 1
+MAX_BACKLOG_RECORDS = env.integer("MAX_BACKLOG_RECORDS", 5_000_000, minimum=1000)
+
+# Detection.
+LEARN_MIN_EVENTS = env.integer("LEARN_MIN_EVENTS", 5_000, minimum=200)
+LEARN_MAX_EVENTS = env.integer("LEARN_MAX_EVENTS", 200_000, minimum=1000)
+ALERT_BUDGET_PER_DAY = env.integer("ALERT_BUDGET_PER_DAY", 150, minimum=1)
+RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, minimum=1, maximum=3650)
+
+# Explanation.
+LLM_BASE_URL = env.text("LLM_BASE_URL")
+LLM_API_KEY = env.text("LLM_API_KEY")
+LLM_MODEL = env.text("LLM_MODEL")
+LLM_DATA_POLICY = env.choice("LLM_DATA_POLICY", "pseudonymise", ("off", "pseudonymise", "raw"))
+LLM_DAILY_BUDGET_USD = env.decimal("LLM_DAILY_BUDGET_USD", 5.0)
+LLM_TIMEOUT_SECONDS = env.decimal("LLM_TIMEOUT_SECONDS", 60.0, minimum=1.0, maximum=600.0)
+if bool(LLM_BASE_URL) != bool(LLM_MODEL):
+    raise EnvironmentValueError("LLM_BASE_URL and LLM_MODEL belong together: set both or neither")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR"))},
+}
