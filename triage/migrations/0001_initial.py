@@ -7,7 +7,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-from triage.migrations.partitioned import CreatePartitionedModel
+from triage.migrations._partitioned import CreatePartitionedModel
 
 
 class Migration(migrations.Migration):
