@@ -1,9 +1,11 @@
 """The Celery application: queues, beat schedule. Messages carry ids only and may be lost."""
 
 import os
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import worker_ready, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "triage.settings")
 
@@ -15,7 +17,7 @@ app.conf.update(
         "triage.tasks.process_pending": {"queue": "pipeline"},
         "triage.tasks.score_unscored": {"queue": "pipeline"},
         "triage.tasks.learn": {"queue": "learn"},
-        "triage.tasks.sweep": {"queue": "learn"},
+        "triage.tasks.sweep": {"queue": "pipeline"},
         "triage.tasks.expire": {"queue": "learn"},
         "alerts.tasks.group_flagged": {"queue": "pipeline"},
         "alerts.tasks.explain_pending": {"queue": "explain"},
@@ -30,8 +32,30 @@ app.conf.update(
     timezone="UTC",
     beat_schedule={
         "sweep": {"task": "triage.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
-        "retrain": {"task": "triage.tasks.learn", "schedule": crontab(hour="3", minute="17"), "kwargs": {"reason": "daily"}},
+        "retrain": {
+            "task": "triage.tasks.learn",
+            "schedule": crontab(hour="3", minute="17"),
+            "kwargs": {"reason": "daily"},
+        },
         "expire": {"task": "triage.tasks.expire", "schedule": crontab(minute="41")},
     },
 )
 app.autodiscover_tasks(["triage", "alerts"])
+
+
+@worker_ready.connect
+def start_heartbeat(**_: Any) -> None:
+    """A worker that is ready frees what its dead predecessor held and starts to beat."""
+    from triage import heartbeat
+    from triage.tasks import worker_name
+
+    heartbeat.start(worker_name(), heartbeat.role_from_environment())
+
+
+@worker_shutdown.connect
+def end_heartbeat(**_: Any) -> None:
+    """A worker that stops in good order is taken off the list."""
+    from triage import heartbeat
+    from triage.tasks import worker_name
+
+    heartbeat.stop_and_forget(worker_name())

@@ -72,12 +72,18 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A detector's opinion of one event. ``score`` is higher for more unusual events."""
+    """A detector's opinion of one event: ``score`` is higher for more unusual events.
 
-    score: float
-    p_value: float
+    Both numbers are ``None`` when no model was serving: not scored is never 0.
+    """
+
+    score: float | None
+    p_value: float | None
     flagged: bool
     reasons: tuple[Reason, ...] = ()
+
+
+NO_SCORE = Score(score=None, p_value=None, flagged=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,11 @@ class EvidenceLine:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationRequest:
-    """What an explainer is given about one alert: evidence only, already capped and cleaned."""
+    """What an explainer is given about one alert: evidence only, already capped and cleaned.
+
+    ``identifiers`` are ``(kind, value)`` pairs (kind: user, host or address) of names in the evidence that
+    may have to be replaced before it leaves the building.
+    """
 
     title: str
     severity: str
@@ -109,6 +119,7 @@ class ExplanationRequest:
     evidence: tuple[EvidenceLine, ...]
     reasons: tuple[Reason, ...]
     techniques: tuple[str, ...] = ()
+    identifiers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +148,17 @@ class ExplanationAnswer:
     output_tokens: int | None = None
     latency_ms: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A committed RawBatch as the pipeline works on it: its zstd body is still compressed."""
+
+    batch_id: int
+    source_id: int
+    receiver: str
+    parameters: Mapping[str, str]
+    received_at: float
+    body: bytes
+    record_count: int
+    pinned_parser: str = ""

@@ -4,19 +4,22 @@ Handed: nothing. Hands on: field-name constants, the columns an event row has be
 the order in which fields name the entity of an event. Field names: Elastic Common Schema 8.17 reference.
 """
 
+#: Longest text each column takes, in the order of :data:`COLUMNS`.
+COLUMN_WIDTHS: tuple[tuple[str, int], ...] = (
+    ("event.category", 64),
+    ("event.action", 128),
+    ("event.outcome", 16),
+    ("event.code", 64),
+    ("log.level", 32),
+    ("host.name", 255),
+    ("user.name", 255),
+    ("source.ip", 64),
+    ("destination.ip", 64),
+    ("process.name", 255),
+)
+
 #: ECS field -> column of the event table (same name, dots as underscores).
-COLUMNS: dict[str, str] = {
-    "event.category": "event_category",
-    "event.action": "event_action",
-    "event.outcome": "event_outcome",
-    "event.code": "event_code",
-    "log.level": "log_level",
-    "host.name": "host_name",
-    "user.name": "user_name",
-    "source.ip": "source_ip",
-    "destination.ip": "destination_ip",
-    "process.name": "process_name",
-}
+COLUMNS: dict[str, str] = {name: name.replace(".", "_") for name, _ in COLUMN_WIDTHS}
 
 #: Which field names the entity of an event, first one present wins: (ECS field, entity kind).
 ENTITY_FIELDS: tuple[tuple[str, str], ...] = (
@@ -60,3 +63,16 @@ def entity(fields: dict[str, object]) -> str:
         if value:
             return f"{kind}:{value}"[:200]
     return ""
+
+
+def column_text(value: object, width: int) -> str:
+    """Return a field's value as the text of a column: lists give their first entry, nothing gives "".
+
+    >>> column_text(["authentication", "session"], 64)
+    'authentication'
+    """
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return column_text(value[0], width) if value else ""
+    return str(value)[:width]

@@ -10,7 +10,9 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def content_security_policy(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
     """Add a strict Content-Security-Policy to every response."""
 
     def middleware(request: HttpRequest) -> HttpResponse:

@@ -113,12 +113,7 @@ class RawBatch(models.Model):
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["id"], condition=~Q(status=BatchStatus.DONE), name="rawbatch_open"),
-            models.Index(
-                fields=["id"],
-                condition=Q(status=BatchStatus.DONE, model_version__isnull=True),
-                name="rawbatch_unscored",
-            ),
+            models.Index(fields=["status", "id"], name="rawbatch_by_status"),
             models.Index(fields=["source", "-id"], name="rawbatch_by_source"),
         ]
 
@@ -158,8 +153,13 @@ class Event(models.Model):
     grouped = models.BooleanField(default=False, help_text="A flagged event that is in an alert.")
     reasons = models.TextField(blank=True, help_text="JSON list of reasons; only for flagged events.")
     model_version = models.ForeignKey(
-        "ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+",
-        db_constraint=False, db_index=False,
+        "ModelVersion",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
 
     class Meta:

@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='triage.source')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'done'), _negated=True), fields=['id'], name='rawbatch_open'), models.Index(condition=models.Q(('model_version__isnull', True), ('status', 'done')), fields=['id'], name='rawbatch_unscored'), models.Index(fields=['source', '-id'], name='rawbatch_by_source')],
+                'indexes': [models.Index(fields=['status', 'id'], name='rawbatch_by_status'), models.Index(fields=['source', '-id'], name='rawbatch_by_source')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('source', 'idempotency_key'), name='rawbatch_idempotency')],
             },
         ),

@@ -1,0 +1,53 @@
+"""Forms of the analyst side: what a person may send, checked and cleaned.
+
+Handed: POST data. Hands on: ``cleaned_data`` for the services.
+"""
+
+from typing import Any
+
+from django import forms
+
+from alerts.models import VerdictValue
+from alerts.text import visible
+from triage.models import Source
+
+
+class RevisionForm(forms.Form):
+    """Any change of an alert: the revision the person was looking at."""
+
+    expected_revision = forms.IntegerField(min_value=1)
+
+
+class VerdictForm(RevisionForm):
+    """A decision: one value of the taxonomy and an optional note."""
+
+    value = forms.ChoiceField(choices=VerdictValue.choices)
+    note = forms.CharField(required=False, max_length=10_000, strip=True)
+
+
+class NoteForm(forms.Form):
+    """A note for the alert's history."""
+
+    text = forms.CharField(max_length=10_000, strip=True)
+
+
+class SourceForm(forms.Form):
+    """A new source: its name."""
+
+    name = forms.CharField(max_length=80, strip=True)
+
+    def clean_name(self) -> str:
+        """Refuse a name that is taken or that could be mistaken for another one."""
+        name: str = self.cleaned_data["name"]
+        if visible(name) != name:
+            raise forms.ValidationError("The name holds invisible or control characters; type it again.")
+        if Source.objects.filter(name__iexact=name).exists():
+            raise forms.ValidationError(f"A source called “{name}” exists already.")
+        return name
+
+
+def first_error(form: forms.Form) -> str:
+    """Return the first thing wrong with a form, in words."""
+    errors: dict[str, Any] = dict(form.errors)
+    field, messages = next(iter(errors.items()))
+    return f"{field}: {messages[0]}"

@@ -1,0 +1,33 @@
+"""Celery's door to grouping and explaining: thin, and free of heavy imports.
+
+Handed: a wake-up that may be lost, late or doubled. Hands on: a call to a service that finds its own work
+in the database and may run twice.
+"""
+
+from celery import shared_task
+
+from alerts.services import explaining, grouping
+from triage import state
+
+
+@shared_task(name="alerts.tasks.group_flagged")
+def group_flagged() -> int:
+    """Put every flagged, ungrouped event into an alert; return how many there were."""
+    state.answer(grouping.GROUP_BELL)
+    total = 0
+    while taken := grouping.group_flagged():
+        total += taken
+    return total
+
+
+@shared_task(name="alerts.tasks.explain_pending")
+def explain_pending() -> int:
+    """Explain what waits for an explanation; return how many alerts were handled."""
+    state.answer(grouping.EXPLAIN_BELL)
+    return explaining.explain_pending()
+
+
+@shared_task(name="alerts.tasks.explain_alert")
+def explain_alert(alert_id: int) -> bool:
+    """Explain one alert when it is waiting; return whether this call did it."""
+    return explaining.explain_alert(alert_id=alert_id)

@@ -1,0 +1,112 @@
+"""Template filters: log text, ages, p-values, evidence.
+
+Handed: values of the selectors. Hands on: plain text; escaping stays with the template engine.
+"""
+
+import datetime as dt
+import math
+
+from django import template
+from django.utils import timezone
+
+from alerts.text import elided, visible
+
+register = template.Library()
+
+
+@register.filter
+def log(text: object) -> str:
+    """Return log text with its invisible characters spelled out."""
+    return visible("" if text is None else text)
+
+
+@register.filter
+def line(text: object) -> str:
+    """Return log text as one line of at most 400 characters."""
+    return visible(" ".join(str("" if text is None else text)[:2000].split()), 400)
+
+
+@register.filter
+def elide(text: object, limit: int = 60) -> str:
+    """Return log text with its middle left out beyond ``limit`` characters."""
+    return elided("" if text is None else text, int(limit))
+
+
+@register.filter
+def entity_kind(entity: str) -> str:
+    """Return the kind of an entity: the part before the colon."""
+    return entity.partition(":")[0]
+
+
+@register.filter
+def entity_name(entity: str) -> str:
+    """Return the name of an entity: the part after the colon."""
+    return entity.partition(":")[2]
+
+
+@register.filter
+def age(moment: dt.datetime | None) -> str:
+    """Return how long ago a moment was, short: ``now``, ``12 s``, ``4 min``, ``3 h``, ``5 d``."""
+    if moment is None:
+        return "never"
+    seconds = (timezone.now() - moment).total_seconds()
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "now"
+
+
+@register.filter
+def utc(moment: dt.datetime | None) -> str:
+    """Return the exact time in UTC."""
+    return "never" if moment is None else f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@register.filter
+def clock(moment: dt.datetime) -> str:
+    """Return the time of day in UTC with milliseconds left out."""
+    return f"{moment.astimezone(dt.UTC):%H:%M:%S}"
+
+
+@register.filter
+def p_value(value: float | None) -> str:
+    """Return a p-value for reading: ``0.031``, ``0.0004``, ``<0.0001``."""
+    if value is None or not math.isfinite(value):
+        return ""
+    if value < 0.0001:
+        return "<0.0001"
+    return f"{value:.4f}" if value < 0.001 else f"{value:.3f}"
+
+
+@register.filter
+def one_in(value: float | None) -> str:
+    """Return a p-value as ``1 in 2,500``."""
+    if value is None or not math.isfinite(value) or value <= 0:
+        return "rarer than anything seen in calibration"
+    return f"1 in {max(1, round(1 / value)):,} ordinary events"
+
+
+@register.filter
+def surprise(value: float | None) -> float:
+    """Return the bar of a p-value, 0 to 100: each factor of ten is a quarter."""
+    if value is None or not math.isfinite(value):
+        return 0.0
+    return round(min(100.0, 25 * -math.log10(max(value, 1e-9))), 1) if value < 1 else 0.0
+
+
+@register.filter
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number for a table; unknown is ``not measured``."""
+    if value is None:
+        return "not measured"
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.{int(digits)}f}"
+
+
+@register.filter
+def words(name: str) -> str:
+    """Return a code name as words."""
+    return str(name).replace("_", " ")

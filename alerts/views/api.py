@@ -1,0 +1,232 @@
+"""The alerts API for SOAR and scripts.
+
+Handed: a request with ``Authorization: Bearer T`` or a session. Hands on: JSON; an error is always
+``{"error": {"code", "message"}}`` with a fitting status. Nothing is cut off silently: a list says where its
+next page starts, a bulk decision says what it skipped and why.
+"""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.views.decorators.csrf import csrf_exempt
+
+from alerts.models import Alert
+from alerts.permissions import has_role
+from alerts.selectors import queue
+from alerts.selectors.alert import AlertPage, alert_page, is_blind
+from alerts.selectors.queue import FilterError, QueueFilter
+from alerts.services import review
+from triage.authentication import api_token_user, token_in
+from triage.models import Role, TokenScope, User
+
+MAX_PAGE = 500
+MAX_BODY_BYTES = 2**20
+ApiView = Callable[..., JsonResponse]
+
+
+class ApiError(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def _error(status: int, code: str, message: str) -> JsonResponse:
+    response = JsonResponse({"error": {"code": code, "message": message}}, status=status)
+    if status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def api(method: str, role: str, scope: str) -> Callable[[ApiView], ApiView]:
+    """Let a view answer one method, for people of a role, by token of a scope or by session (with CSRF)."""
+
+    def decorate(view: ApiView) -> ApiView:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> JsonResponse:
+            try:
+                user = _caller(request, scope)
+                if not has_role(user, role):
+                    raise ApiError(403, "forbidden", f"this needs the role {role}")  # noqa: TRY301 - one way out
+                if request.method != method:
+                    raise ApiError(405, "method_not_allowed", f"only {method}")  # noqa: TRY301 - one way out
+                return view(request, user, *args, **kwargs)
+            except ApiError as error:
+                return _error(error.status, error.code, str(error))
+            except FilterError as error:
+                return _error(400, "bad_parameter", str(error))
+            except Alert.DoesNotExist:
+                return _error(404, "not_found", "no such alert")
+
+        guarded.required_role = role  # type: ignore[attr-defined]  # read by the permission table test
+        return guarded
+
+    return decorate
+
+
+def _caller(request: HttpRequest, scope: str) -> User:
+    """Return who calls; raise 401 or 403."""
+    header = request.headers.get("Authorization", "")
+    if header:
+        found = api_token_user(token_in(header) or "")
+        if found is None:
+            raise ApiError(401, "unauthorized", "unknown or revoked token")
+        user, held = found
+        if scope == TokenScope.WRITE and held != TokenScope.WRITE:
+            raise ApiError(403, "forbidden", "this needs a token of scope write")
+        return user
+    if not isinstance(request.user, User):
+        raise ApiError(401, "unauthorized", "send Authorization: Bearer TOKEN")
+    refused = CsrfViewMiddleware(lambda _: JsonResponse({})).process_view(request, lambda _: JsonResponse({}), (), {})
+    if refused is not None:
+        raise ApiError(403, "csrf", "a session needs the CSRF token; scripts use a bearer token")
+    return request.user
+
+
+def _iso(moment: Any) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+def _summary(alert: Alert) -> dict[str, Any]:
+    blind = is_blind(alert)
+    return {
+        "id": alert.pk,
+        "status": alert.status,
+        "origin": alert.origin,
+        "severity": None if blind else alert.severity,
+        "title": alert.title,
+        "entity": alert.entity,
+        "source": {"id": alert.source_id, "name": alert.source.name},
+        "host": alert.host_name,
+        "user": alert.user_name,
+        "source_ip": alert.source_ip,
+        "score": None if blind else alert.score,
+        "p_value": None if blind else alert.p_value,
+        "techniques": [] if blind else alert.techniques,
+        "event_count": alert.event_count,
+        "first_seen_at": _iso(alert.first_seen_at),
+        "last_seen_at": _iso(alert.last_seen_at),
+        "assignee": alert.assignee.get_username() if alert.assignee else None,
+        "explanation_state": None if blind else alert.explanation_state,
+        "revision": alert.revision,
+    }
+
+
+def _detail(shown: AlertPage) -> dict[str, Any]:
+    explanation = shown.explanation
+    return _summary(shown.alert) | {
+        "explanation": None
+        if explanation is None
+        else {
+            "answer": explanation.row.answer,
+            "evidence": explanation.row.evidence,
+            "explainer": explanation.row.explainer,
+            "model": explanation.row.model or None,
+            "prompt_version": explanation.row.prompt_version or None,
+            "created_at": _iso(explanation.row.created_at),
+        },
+        "events": [
+            {
+                "id": view.link.event_id,
+                "timestamp": _iso(view.link.timestamp),
+                "score": None if shown.blind else view.link.score,
+                "p_value": None if shown.blind else view.link.p_value,
+                "reasons": [] if shown.blind else view.link.reasons,
+                "message": view.event.message if view.event else None,
+            }
+            for view in shown.events
+        ],
+        "verdicts": [
+            {
+                "value": verdict.value,
+                "note": verdict.note,
+                "decided_by": verdict.decided_by,
+                "user": verdict.user.get_username() if verdict.user else None,
+                "created_at": _iso(verdict.created_at),
+            }
+            for verdict in shown.verdicts
+        ],
+        "history": [
+            {"actor": row.actor, "kind": row.actor_kind, "action": row.action, "at": _iso(row.created_at)}
+            for row in shown.history
+        ],
+    }
+
+
+@api("GET", Role.VIEWER, TokenScope.READ)
+def alert_list(request: HttpRequest, _user: User) -> JsonResponse:
+    """List alerts in the queue's order: ``status``, ``severity``, ``source``, ``q``, ``limit``, ``cursor``."""
+    limit = request.GET.get("limit", "50")
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_PAGE):
+        raise ApiError(400, "bad_parameter", f"limit: 1 to {MAX_PAGE}")
+    wanted = QueueFilter.read(request.GET.dict())
+    found = queue.page(wanted, cursor=request.GET.get("cursor", ""), size=int(limit))
+    return JsonResponse({"alerts": [_summary(alert) for alert in found.alerts], "next": found.next_cursor or None})
+
+
+@api("GET", Role.VIEWER, TokenScope.READ)
+def alert_detail(_request: HttpRequest, _user: User, alert_id: int) -> JsonResponse:
+    """Return one alert with its explanation, events, verdicts and history."""
+    return JsonResponse(_detail(alert_page(alert_id)))
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    """Return the JSON object of a request."""
+    length = request.headers.get("Content-Length", "0")
+    if length.isdigit() and int(length) > MAX_BODY_BYTES:
+        raise ApiError(413, "too_large", f"at most {MAX_BODY_BYTES} bytes")
+    try:
+        found = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, "bad_json", "the body is not JSON") from error
+    if not isinstance(found, dict):
+        raise ApiError(400, "bad_json", "the body must be a JSON object")
+    return found
+
+
+def _decision(body: dict[str, Any]) -> tuple[str, str]:
+    value, note = body.get("value"), body.get("note", "")
+    if not isinstance(value, str) or not isinstance(note, str):
+        raise ApiError(400, "bad_parameter", "value and note must be strings")
+    return value, note
+
+
+@api("POST", Role.ANALYST, TokenScope.WRITE)
+def alert_verdict(request: HttpRequest, user: User, alert_id: int) -> JsonResponse:
+    """Record a verdict: ``{"value", "note"?, "revision"?}``; with ``revision`` a stale write is refused (409)."""
+    body = _body(request)
+    value, note = _decision(body)
+    revision = body.get("revision")
+    if revision is not None and (isinstance(revision, bool) or not isinstance(revision, int)):
+        raise ApiError(400, "bad_parameter", "revision must be a whole number")
+    try:
+        review.record_verdict(alert_id=alert_id, value=value, note=note, user=user, expected_revision=revision)
+    except review.ReviewError as error:
+        raise ApiError(400, "bad_parameter", str(error)) from error
+    except review.StaleAlertError as error:
+        current = Alert.objects.select_related("source", "assignee").get(pk=alert_id)
+        problem = {"code": "stale", "message": str(error)}
+        return JsonResponse({"error": problem, "alert": _summary(current)}, status=409)
+    return JsonResponse(_detail(alert_page(alert_id)))
+
+
+@api("POST", Role.ANALYST, TokenScope.WRITE)
+def alert_bulk(request: HttpRequest, user: User) -> JsonResponse:
+    """Record one verdict for many: ``{"ids": [...], "value", "note"?}`` -> ids decided and skipped (with why)."""
+    body = _body(request)
+    value, note = _decision(body)
+    ids = body.get("ids")
+    if not isinstance(ids, list) or not all(type(one) is int and 0 < one < 2**63 for one in ids):
+        raise ApiError(400, "bad_parameter", "ids must be a list of alert numbers")
+    try:
+        result = review.record_verdicts(alert_ids=ids, value=value, note=note, user=user)
+    except review.ReviewError as error:
+        raise ApiError(400, "bad_parameter", str(error)) from error
+    skipped = [{"id": identifier, "reason": reason} for identifier, reason in result.skipped]
+    return JsonResponse({"decided": list(result.decided), "skipped": skipped})

@@ -1,0 +1,42 @@
+"""Pages that only read: models, help.
+
+Handed: a request. Hands on: HTML.
+"""
+
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from alerts.models import VerdictValue
+from alerts.permissions import role_required
+from alerts.selectors import estate
+from alerts.views.common import THEMES, page
+from triage.models import Role
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def model_list(request: HttpRequest) -> HttpResponse:
+    """Show every model version with its metrics and the gate's words."""
+    rows = [{"model": row, "metrics": estate.metrics_of(row)} for row in estate.models()]
+    return page(request, "alerts/models.html", {"rows": rows, "learning": estate.learning()}, active="models")
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def help_page(request: HttpRequest) -> HttpResponse:
+    """Explain keys, words and verdicts."""
+    return page(request, "alerts/help.html", {"verdicts": VerdictValue.choices}, active="help")
+
+
+class Login(LoginView):
+    """The login page, in the person's theme."""
+
+    template_name = "registration/login.html"
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        """Add the theme."""
+        theme = self.request.COOKIES.get("theme", "")
+        context: dict[str, object] = super().get_context_data(**kwargs)
+        return context | {"theme": theme if theme in THEMES else ""}

@@ -1,0 +1,100 @@
+"""Sources: who sends, how much of it is understood, what is in quarantine; make one, replay a batch.
+
+Handed: a request. Hands on: HTML. A new source's token is shown in the answer to its creation and never again.
+"""
+
+from django.contrib import messages
+from django.db import IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from alerts.forms import SourceForm, first_error
+from alerts.permissions import person, role_required
+from alerts.selectors import estate
+from alerts.services import sources as source_services
+from alerts.views.common import page
+from triage import store
+from triage.models import Role, Source
+
+#: Stands in the snippets where the token goes.
+TOKEN_PLACEHOLDER = "YOUR_TOKEN"  # noqa: S105 - a placeholder
+
+
+def _list(request: HttpRequest, *, status: int = 200, problem: str = "", name: str = "") -> HttpResponse:
+    context = {
+        "sources": estate.sources(),
+        "quarantined": estate.quarantined(),
+        "problem": problem,
+        "name": name,
+    }
+    return page(request, "alerts/sources.html", context, active="sources", status=status)
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def source_list(request: HttpRequest) -> HttpResponse:
+    """Show every source and the quarantine."""
+    return _list(request)
+
+
+def _detail(request: HttpRequest, source_id: int, token: str = "") -> HttpResponse:
+    try:
+        row = estate.source_row(source_id)
+    except Source.DoesNotExist as error:
+        raise Http404("no such source") from error
+    context = {
+        "row": row,
+        "token": token,
+        "snippet_token": token or TOKEN_PLACEHOLDER,
+        "scheme": request.scheme,
+        "host": request.get_host(),
+        "hostname": request.get_host().rsplit(":", 1)[0] if ":" in request.get_host() else request.get_host(),
+        "port": request.get_port(),
+        "quarantined": estate.quarantined(source_id),
+    }
+    return page(request, "alerts/source.html", context, active="sources", status=201 if token else 200)
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def source_detail(request: HttpRequest, source_id: int) -> HttpResponse:
+    """Show one source with its forwarder snippets."""
+    return _detail(request, source_id)
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def source_received(request: HttpRequest, source_id: int) -> HttpResponse:
+    """Return the fragment that says whether the first event has come."""
+    try:
+        row = estate.source_row(source_id)
+    except Source.DoesNotExist as error:
+        raise Http404("no such source") from error
+    return render(request, "alerts/_received.html", {"row": row})
+
+
+@role_required(Role.LEAD)
+@require_POST
+def source_create(request: HttpRequest) -> HttpResponse:
+    """Create a source and show its token, once."""
+    form = SourceForm(request.POST)
+    if not form.is_valid():
+        return _list(request, status=422, problem=first_error(form), name=request.POST.get("name", "")[:80])
+    try:
+        source, token = source_services.create_source(name=form.cleaned_data["name"], user=person(request))
+    except IntegrityError:
+        return _list(request, status=409, problem="A source of that name was created just now.")
+    return _detail(request, source.pk, token)
+
+
+@role_required(Role.LEAD)
+@require_POST
+def batch_replay(request: HttpRequest, batch_id: int) -> HttpResponseBase:
+    """Send a quarantined batch through the pipeline again."""
+    if store.requeue(batch_id):
+        source_services.note_replay(batch_id=batch_id, user=person(request))
+        messages.success(request, f"Batch {batch_id} is on its way through the pipeline again.")
+    else:
+        messages.warning(request, f"Batch {batch_id} is not in quarantine any more; nothing was changed.")
+    return redirect("sources")

@@ -1,0 +1,116 @@
+"""Real deployments: ``manage.py up`` with every child, on a database of its own."""
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Deployment:
+    """A running Winnow, seen from outside."""
+
+    def __init__(self, environment: dict[str, str], arguments: tuple[str, ...]) -> None:
+        self.environment = environment
+        self.manage("migrate", "--verbosity", "0")
+        self.token = self.manage("create_source", "edge").split()[-1]
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
+        )  # fmt: skip
+        self.errors: list[str] = []
+        threading.Thread(target=self._collect_errors, daemon=True).start()
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("ready http://127.0.0.1:"), (line, self.errors)
+        self.port = int(line.rsplit(":", 1)[1])
+
+    def _collect_errors(self) -> None:
+        assert self.process.stderr is not None
+        self.errors.extend(self.process.stderr)
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command against the same database."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, cwd=ROOT, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def query(self, expression: str) -> Any:
+        """Evaluate a Django expression inside the deployment and return it as JSON."""
+        code = f"import json; from triage.models import *; from alerts.models import *; print(json.dumps({expression}))"
+        return json.loads(self.manage("shell", "--no-imports", "-c", code).splitlines()[-1])
+
+    def post(self, events: list[dict[str, Any]]) -> int:
+        """Send one HEC batch; return the status."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(link):
+            body = "\n".join(json.dumps(event) for event in events)
+            link.request("POST", "/services/collector/event", body, {"Authorization": f"Splunk {self.token}"})
+            return link.getresponse().status
+
+    def children(self) -> dict[int, str]:
+        """Return process ids of the children and what each is."""
+        found = {}
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError, IndexError):
+                if int(status.read_text().rsplit(")", 1)[1].split()[1]) == self.process.pid:
+                    words = (status.parent / "environ").read_bytes().split(b"\0")
+                    role = next((word[12:].decode() for word in words if word.startswith(b"WINNOW_ROLE=")), "")
+                    command = (status.parent / "cmdline").read_bytes()
+                    found[int(status.parent.name)] = role or ("web" if b"uvicorn" in command else "beat")
+        return found
+
+    def stop(self) -> int:
+        """Ask it to stop, give it the promised ten seconds, and return its exit status."""
+        self.process.terminate()
+        return self.process.wait(10)
+
+
+@contextlib.contextmanager
+def own_database() -> Iterator[dict[str, str]]:
+    """Yield the variables of a fresh PostgreSQL database, or none for SQLite in the data directory."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        yield {}
+        return
+    name = f"process_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+        yield {"DATABASE_URL": url.rsplit("/", 1)[0] + f"/{name}"}
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
+    """Start Winnow: ``deploy("--pipeline-workers", "2", LEARN_MIN_EVENTS="300")``."""
+    (tmp_path / "models").mkdir()
+    running: list[Deployment] = []
+    with own_database() as database:
+
+        def start(*arguments: str, **variables: str) -> Deployment:
+            paths = {"WINNOW_DATA_DIR": str(tmp_path), "WINNOW_MODELS_DIR": str(tmp_path / "models")}
+            environment = os.environ | {"DJANGO_SETTINGS_MODULE": "triage.settings"} | paths | database | variables
+            if environment.get("REDIS_URL"):  # the suite's own tests use database 0
+                environment["REDIS_URL"] = environment["REDIS_URL"].rsplit("/", 1)[0] + "/1"
+            running.append(Deployment(environment, arguments))
+            return running[-1]
+
+        yield start
+        for deployment in running:
+            if deployment.process.poll() is None:
+                deployment.process.kill()
+            deployment.process.wait(10)
+            for pid in deployment.children():
+                os.kill(pid, 9)

@@ -1,0 +1,30 @@
+"""Score what came in before there was a model.
+
+Handed: the serving champion. Hands on: how many records were scored. Stored events are read again from
+their raw batches, so a score given late is the score it would have had then.
+"""
+
+from typing import Any
+
+from triage import champion, pipeline, reading, store
+
+#: Batches per transaction.
+BATCHES = 64
+
+
+def score_some() -> int:
+    """Score some of the unscored batches; return their number of records, 0 when none are left."""
+    if champion.current() is None:
+        return 0
+    work = store.unscored(BATCHES)
+    outcomes: list[store.BatchOutcome] = []
+    rows: list[tuple[Any, ...]] = []
+    for batch in work:
+        item = pipeline.ReadBatch(batch, reading.read(batch))
+        model_id, scores = pipeline.score(item.events)
+        if model_id is None:
+            return 0
+        outcomes.append(pipeline.outcome_of(item, scores, model_id))
+        rows.extend(pipeline.score_rows(item, scores, model_id))
+    store.write_scores(outcomes, rows)
+    return sum(batch.record_count for batch in work)

@@ -1,0 +1,131 @@
+"""The evidence explainer: says why an alert was flagged, by rule, without a language model.
+
+Handed: an :class:`~triage.contracts.ExplanationRequest`. Hands on: claims that repeat its numbered lines and
+cite them, and next checks made from the fields that are there. It needs no network and cannot fail, so every
+alert has at least this. It abstains from a verdict: unusual is not the same as malicious.
+"""
+
+from triage.contracts import Claim, EvidenceLine, ExplanationAnswer, ExplanationRequest
+from triage.explainers import lines
+
+MAX_CLAIMS = 8
+MAX_CHECKS = 6
+MAX_CLAIM = 400
+NO_MODEL = "No language model was used: these sentences repeat the numbered evidence."
+#: Fields in the order in which "what happened" is told.
+_TOLD = (
+    "@timestamp",
+    "event.action",
+    "event.category",
+    "event.code",
+    "event.outcome",
+    "user.name",
+    "host.name",
+    "source.ip",
+    "destination.ip",
+    "process.name",
+)
+
+
+class EvidenceExplainer:
+    """Explains an alert from its evidence lines alone."""
+
+    name = "evidence"
+
+    def explain(self, request: ExplanationRequest) -> ExplanationAnswer:
+        """Return the answer; the same request always gives the same one."""
+        return ExplanationAnswer(
+            what_happened=_what_happened(request),
+            why_it_matters=_why_it_matters(request),
+            why_it_may_be_benign=_why_it_may_be_benign(request),
+            next_checks=_next_checks(request),
+            suggested_verdict="undetermined",
+            confidence="low",
+            techniques=request.techniques,
+            explainer=self.name,
+            details={"language_model": False},
+        )
+
+
+def _fields(request: ExplanationRequest) -> dict[str, tuple[int, str]]:
+    """Return field -> (line number, value); the first line of a field counts."""
+    found: dict[str, tuple[int, str]] = {}
+    for line in request.evidence:
+        pair = lines.read_field(line)
+        if pair:
+            found.setdefault(pair[0], (line.number, pair[1]))
+    return found
+
+
+def _of_origin(request: ExplanationRequest, origin: str) -> list[EvidenceLine]:
+    return [line for line in request.evidence if line.origin == origin]
+
+
+def _claim(text: str, *numbers: int) -> Claim:
+    return Claim(lines.plain(text, MAX_CLAIM), tuple(dict.fromkeys(numbers)))
+
+
+def _what_happened(request: ExplanationRequest) -> tuple[Claim, ...]:
+    fields = _fields(request)
+    told = [(name, *fields[name]) for name in _TOLD if name in fields]
+    claims = []
+    if told:
+        text = "; ".join(f"{name} is {value}" for name, _, value in told)
+        claims.append(_claim(f"In the strongest event, {text}.", *(number for _, number, _ in told)))
+    if "message" in fields:
+        number, value = fields["message"]
+        claims.append(_claim(f"The log line says: {value}", number))
+    claims += [_claim(line.text, line.number) for line in _of_origin(request, lines.CONTEXT)[:3]]
+    claims.append(_claim(NO_MODEL, *(line.number for line in request.evidence)))
+    return tuple(claims)
+
+
+def _why_it_matters(request: ExplanationRequest) -> tuple[Claim, ...]:
+    """Return one claim per reason line, with the lines of the fields it rests on."""
+    fields = _fields(request)
+    claims = []
+    scored = _of_origin(request, lines.SCORE)
+    for position, line in enumerate(scored[:MAX_CLAIMS]):
+        rests_on = request.reasons[position].fields if position < len(request.reasons) else ()
+        claims.append(_claim(line.text, line.number, *(fields[name][0] for name in rests_on if name in fields)))
+    return tuple(claims)
+
+
+def _why_it_may_be_benign(request: ExplanationRequest) -> tuple[Claim, ...]:
+    scored = [line.number for line in _of_origin(request, lines.SCORE)]
+    if not scored:
+        return ()
+    text = (
+        "The score measures how unusual this is, not how harmful: a change, a new user or new software looks "
+        "the same. Nothing here shows intent."
+    )
+    return (_claim(text, *scored),)
+
+
+def _next_checks(request: ExplanationRequest) -> tuple[str, ...]:
+    """Return concrete checks from the fields that are there, most telling first."""
+    values = {name: value for name, (_, value) in _fields(request).items()}
+    user, host, address = (values.get(name, "") for name in ("user.name", "host.name", "source.ip"))
+    before = f"in the hour before {_clock(values['@timestamp'])}" if "@timestamp" in values else "in the hour before"
+    checks = [
+        f"List logins of {user} on host {host} {before}." if user and host else "",
+        f"List logins of {user} {before}." if user and not host else "",
+        f"Ask {user} or the owner of the account whether this was them." if user else "",
+        f"Search for other events from {address} {before}." if address else "",
+        f"Find what started {values.get('process.name', '')} on {host or 'the host'}." if "process.name" in values else "",
+        f"List changes and deployments on host {host} {before}." if host else "",
+        f"Look up connections to {values.get('destination.ip', '')} from other hosts." if "destination.ip" in values else "",
+    ]
+    concrete = [lines.plain(check, MAX_CLAIM) for check in checks if check]
+    return tuple(concrete[:MAX_CHECKS]) or (f"Read the raw record and the events around it ({request.title}).",)
+
+
+def _clock(timestamp: str) -> str:
+    """Return "14:02 UTC" of an ISO time; anything else stays as it is.
+
+    >>> _clock("2026-03-01T14:02:11Z")
+    '14:02 UTC'
+    """
+    if len(timestamp) >= 16 and timestamp[10] == "T" and timestamp.endswith(("Z", "+00:00")):
+        return f"{timestamp[11:16]} UTC"
+    return timestamp

@@ -1,0 +1,60 @@
+"""How evidence is written as numbered lines, and how a field is read back from one.
+
+Handed: field names and values from events. Hands on: :class:`~triage.contracts.EvidenceLine` values whose
+text is plain, on one line and capped. Fields whose text an attacker chooses say so in front of the value,
+so that a value cannot fake or remove the mark.
+
+Origins: ``event`` (a field of the strongest event), ``score`` (a reason), ``context`` (counts and times).
+"""
+
+import re
+
+from triage import ecs
+from triage.contracts import EvidenceLine
+
+EVENT, SCORE, CONTEXT = "event", "score", "context"
+MAX_VALUE = 400
+#: Cap for values that an attacker chooses: enough to see what it is, too little for a long speech.
+MAX_UNTRUSTED = 300
+UNTRUSTED = " (untrusted text)"
+
+#: Control, bidirectional, zero-width, tag and private-use characters, lone surrogates.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e0fff]"
+)
+_FIELD_LINE = re.compile(rf"([A-Za-z0-9_.@\-]{{1,80}})(?:{re.escape(UNTRUSTED)})?: (.*)")
+
+
+def plain(text: object, limit: int) -> str:
+    """Return one line of visible text of at most ``limit`` characters.
+
+    >>> plain("a\\u202eb\\nc", 10)
+    'a b c'
+    """
+    line = " ".join(_UNSEEN.sub(" ", str(text)[: limit * 4]).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def field_line(number: int, name: str, value: object) -> EvidenceLine:
+    """Return the line of one event field."""
+    untrusted = name in ecs.ATTACKER_WRITTEN
+    mark = UNTRUSTED if untrusted else ""
+    text = plain(_text(value), MAX_UNTRUSTED if untrusted else MAX_VALUE)
+    return EvidenceLine(number, EVENT, f"{plain(name, 80)}{mark}: {text}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value[:20])
+    return str(value)
+
+
+def read_field(line: EvidenceLine) -> tuple[str, str] | None:
+    """Return ``(field, value)`` of an event line, or None for any other line.
+
+    >>> read_field(field_line(1, "host.name", "db-1"))
+    ('host.name', 'db-1')
+    """
+    found = _FIELD_LINE.fullmatch(line.text) if line.origin == EVENT else None
+    return (found.group(1), found.group(2)) if found else None

@@ -1,0 +1,1 @@
+"""From an event to its evidence: pure functions and a learned baseline."""

@@ -1,0 +1,131 @@
+"""The learned baseline: one model per kind of events, and one over everything for kinds never seen.
+
+Handed: events in time order. Hands on: a matrix of evidence columns, shape ``(n_events, n_columns)``.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from triage.contracts import ParsedEvent
+from triage.features.field import TABLES, FieldModel
+from triage.features.kind import COLUMNS, Cells, KindModel
+from triage.features.mass import MassTable, pack, unpack
+from triage.features.tokens import cells, kind_of
+
+#: Changes whenever the same events would give other columns.
+FEATURE_SET = "evidence-1"
+MIN_KIND_EVENTS = 40
+MAX_KINDS = 400
+EVERYTHING = ""
+#: The model over everything only serves kinds never seen, so a sample is enough.
+EVERYTHING_SAMPLE = 40_000
+
+
+class Baseline:
+    """What is usual, learned once and frozen."""
+
+    def __init__(self, kinds: Mapping[str, KindModel], total: int) -> None:
+        self.kinds = dict(kinds)
+        self.total = total
+        self._unseen = math.log(total + 1)
+
+    @classmethod
+    def learn(cls, events: Sequence[ParsedEvent], later: Sequence[ParsedEvent]) -> "Baseline":
+        """Learn from ``events``; damp what cries wolf on the ``later`` ones."""
+        grouped = group(events)
+        large = sorted(grouped, key=lambda kind: (-len(grouped[kind]), kind))[:MAX_KINDS]
+        kinds = {kind: learn_kind(grouped[kind]) for kind in large if len(grouped[kind]) >= MIN_KIND_EVENTS}
+        step = -(-len(events) // EVERYTHING_SAMPLE)
+        kinds[EVERYTHING] = learn_kind([cells(event) for event in events[::step]])
+        held_back = group(later)
+        for kind, model in kinds.items():
+            model.damp(held_back.get(kind, []) if kind else [cells(event) for event in later[::step]])
+        return cls(kinds, len(events))
+
+    def model_of(self, event: ParsedEvent) -> tuple[KindModel, bool]:
+        """Return the model an event is compared with, and whether its kind is new."""
+        model = self.kinds.get(kind_of(event))
+        return (self.kinds[EVERYTHING], True) if model is None else (model, False)
+
+    def rows(self, events: Sequence[ParsedEvent]) -> np.ndarray:
+        """Return the evidence columns, shape ``(n_events, len(COLUMNS))``."""
+        found = np.empty((len(events), len(COLUMNS)))
+        for i, event in enumerate(events):
+            model, is_new = self.model_of(event)
+            found[i] = model.row(cells(event), is_new=is_new)
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """Return the baseline as a plain tree of flat arrays."""
+        tables: list[MassTable] = []
+        kinds: list[dict[str, Any]] = []
+        grids: list[np.ndarray] = []
+        scales: list[np.ndarray] = []
+        for name, model in self.kinds.items():
+            for field in model.fields.values():
+                tables.extend(field.tables[table] for table in TABLES)
+                grids.append(field.grid)
+                scales.append(field.scale)
+            tables.extend(model.pairs.values())
+            tables.append(model.sets)
+            kinds.append(describe(name, model))
+        return {
+            "feature_set": FEATURE_SET, "total": self.total, "kinds": kinds, "tables": pack(tables),
+            "grids": np.array(grids), "scales": np.array(scales),
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Baseline":
+        """Rebuild a baseline; raise ``ValueError`` for another feature set or a tree that does not fit."""
+        if state["feature_set"] != FEATURE_SET:
+            raise ValueError(f"feature set {state['feature_set']!r} is not {FEATURE_SET!r}")
+        tables = iter(unpack(state["tables"]))
+        grids, scales = iter(state["grids"]), iter(state["scales"])
+        kinds: dict[str, KindModel] = {}
+        for about in state["kinds"]:
+            fields = {
+                name: FieldModel({table: next(tables) for table in TABLES}, next(grids), next(scales))
+                for name in about["fields"]
+            }
+            pairs = {(a, b): next(tables) for a, b in about["pairs"]}
+            kinds[about["name"]] = KindModel(about["total"], fields, pairs, next(tables), about["scales"])
+        return cls(kinds, state["total"])
+
+
+def describe(name: str, model: KindModel) -> dict[str, Any]:
+    """Return the names and numbers of a kind; its tables are stored apart, in the same order."""
+    return {
+        "name": name,
+        "total": model.total,
+        "fields": list(model.fields),
+        "pairs": [list(pair) for pair in model.pairs],
+        "scales": {
+            "new_field": model.new_field,
+            "sets": model.sets_scale,
+            "pairs": [model.pair_scale[pair] for pair in model.pairs],
+        },
+    }
+
+
+def group(events: Sequence[ParsedEvent]) -> dict[str, list[Cells]]:
+    """Return the cells of events by kind."""
+    grouped: dict[str, list[Cells]] = {}
+    for event in events:
+        grouped.setdefault(kind_of(event), []).append(cells(event))
+    return grouped
+
+
+def learn_kind(events: Sequence[Cells]) -> KindModel:
+    """Learn one kind."""
+    values: dict[str, Counter[Any]] = {}
+    for found in events:
+        for name, value in found:
+            counter = values.get(name)
+            if counter is None:
+                counter = values[name] = Counter()
+            counter[type(value), value] += 1
+    return KindModel.learn(events, values)

@@ -1,0 +1,172 @@
+"""The baseline of one kind of events: its fields, pairs of fields, and which fields come together.
+
+Handed: events of one kind, as cells. Hands on: the evidence columns of an event (see :data:`COLUMNS`).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from triage.features.field import MAX_EVIDENCE, NOTHING, TYPES, FieldModel
+from triage.features.mass import MassTable
+from triage.features.tokens import as_number, bucket, mask
+
+Cells = Sequence[tuple[str, Any]]
+
+#: One evidence column per entry, all "higher = more unusual", in nats.
+COLUMNS: tuple[str, ...] = (
+    *(f"{name}_{how}" for name in TYPES for how in ("most", "top3")),
+    "pair_most",
+    "pair_top5",
+    "fields_together",
+    "new_field",
+    "new_kind",
+    "total",
+)
+#: Fields whose pairs mean something on any network come first; others follow by how varied they are.
+PAIR_FIELDS = (
+    "user.name", "host.name", "source.ip", "process.name", "process.parent.name", "event.action", "destination.ip",
+    "http.request.method", "url.path", "destination.port", "event.outcome", "process.executable", "user.domain",
+)  # fmt: skip
+MAX_PAIR_FIELDS = 9
+MAX_FIELDS = 300
+PAIR_CAP = 6_000
+SETS_CAP = 500
+
+
+def pair_token(value: Any) -> str:
+    """Return the token a value has in a pair."""
+    number = as_number(value)
+    return mask(str(value))[:80] if number is None else bucket(number)
+
+
+class KindModel:
+    """What is usual within one kind of events."""
+
+    __slots__ = ("fields", "new_field", "pair_names", "pair_scale", "pairs", "sets", "sets_scale", "total")
+
+    def __init__(
+        self,
+        total: int,
+        fields: Mapping[str, FieldModel],
+        pairs: Mapping[tuple[str, str], MassTable],
+        sets: MassTable,
+        scales: Mapping[str, Any],
+    ) -> None:
+        self.total = total
+        self.fields = dict(fields)
+        self.pairs = dict(pairs)
+        self.pair_names = tuple(dict.fromkeys(name for pair in self.pairs for name in pair))
+        self.sets = sets
+        self.new_field = float(scales["new_field"])
+        self.sets_scale = float(scales["sets"])
+        self.pair_scale: dict[tuple[str, str], float] = dict(zip(self.pairs, scales["pairs"], strict=True))
+
+    @classmethod
+    def learn(cls, events: Sequence[Cells], values: Mapping[str, Counter[Any]]) -> "KindModel":
+        """Learn from the cells of events; ``values`` counts each field's values (with their type)."""
+        names = sorted(values, key=lambda name: (-values[name].total(), name))[:MAX_FIELDS]
+        fields = {name: FieldModel.learn(values[name]) for name in names}
+        sets = MassTable.learn(Counter(fields_together(cells) for cells in events), cap=SETS_CAP)
+        pairs = learn_pairs(events, choose_pairs(fields, len(events)))
+        scales = {"new_field": math.log(len(events) + 1), "sets": 1.0, "pairs": [1.0] * len(pairs)}
+        return cls(len(events), fields, pairs, sets, scales)
+
+    def pair_evidence(self, cells: Cells) -> list[tuple[float, tuple[str, str], tuple[str, str]]]:
+        """Return ``(evidence, fields, tokens)`` of each pair an event has."""
+        if not self.pairs:
+            return []
+        found = dict(cells)
+        tokens = {name: pair_token(found[name]) for name in self.pair_names if name in found}
+        return [
+            (min(MAX_EVIDENCE, table.of(f"{tokens[a]}\x1e{tokens[b]}") * self.pair_scale[a, b]), (a, b), (tokens[a], tokens[b]))
+            for (a, b), table in self.pairs.items()
+            if a in tokens and b in tokens
+        ]
+
+    def row(self, cells: Cells, *, is_new: bool) -> list[float]:
+        """Return the evidence columns of one event."""
+        known = self.fields
+        each: list[tuple[float, ...]] = []
+        new_fields = 0
+        for name, value in cells:
+            model = known.get(name)
+            if model is None:
+                new_fields += 1
+            else:
+                each.append(model.evidence(value))
+        row: list[float] = []
+        for column in zip(*(each or [NOTHING]), strict=True):
+            worst = sorted(column, reverse=True)
+            row.append(worst[0])
+            row.append(math.fsum(worst[:3]))
+        pairs = sorted((found[0] for found in self.pair_evidence(cells)), reverse=True)
+        together = self.sets.of(fields_together(cells)) * self.sets_scale
+        row += [pairs[0], math.fsum(pairs[:5])] if pairs else [0.0, 0.0]
+        row += [together, self.new_field * min(new_fields, 3), float(is_new)]
+        row.append(math.fsum(map(max, each)) + 0.2 * math.fsum(pairs) + together)
+        return row
+
+    def damp(self, events: Sequence[Cells]) -> None:
+        """Scale down whatever cries wolf on held-back events: its 1 % tail may not exceed what 1 % means."""
+        seen: dict[str, list[tuple[float, ...]]] = {}
+        new_fields = 0
+        pairs: dict[tuple[str, str], list[float]] = {}
+        sets: list[float] = []
+        for cells in events:
+            new_fields += any(name not in self.fields for name, _ in cells)
+            sets.append(self.sets.of(fields_together(cells)))
+            for name, value in cells:
+                if name in self.fields:
+                    seen.setdefault(name, []).append(self.fields[name].raw(value))
+            for evidence, names, _ in self.pair_evidence(cells):
+                pairs.setdefault(names, []).append(evidence)
+        for name, rows in seen.items():
+            columns = np.array(rows)
+            self.fields[name].scale = np.array([damping(columns[:, i]) for i in range(len(TYPES))])
+        self.pair_scale = {names: damping(np.array(pairs.get(names, []))) for names in self.pairs}
+        self.sets_scale = damping(np.array(sets))
+        self.new_field = min(self.new_field, -math.log((new_fields + 0.5) / (len(events) + 1)))
+
+
+def damping(evidence: np.ndarray) -> float:
+    """Return the factor that brings the 99th percentile of held-back evidence down to ln 100 (at most 1)."""
+    if len(evidence) < 50:
+        return 1.0
+    high = float(np.sort(evidence)[int(0.99 * (len(evidence) - 1))])
+    return min(1.0, math.log(100.0) / high) if high > 0 else 1.0
+
+
+def fields_together(cells: Cells) -> str:
+    """Return the set of field names of an event as one token."""
+    return ",".join(sorted({name for name, _ in cells}))[:1_000]
+
+
+def choose_pairs(fields: Mapping[str, FieldModel], total: int) -> list[tuple[str, str]]:
+    """Choose the pairs worth counting: repeating fields present in many events, known entities first."""
+    useful: dict[str, float] = {}
+    for name, model in fields.items():
+        table = model.tables["value"]
+        repeats = 1 - table.dropped / max(1, table.total)
+        if len(table.counts) >= 2 and repeats > 0.8 and table.total > 0.05 * total:
+            share = np.array(sorted(table.counts.values()), dtype=float) / table.total
+            useful[name] = float(-(share * np.log(share)).sum())
+    ranked = sorted(useful, key=lambda name: (name not in PAIR_FIELDS, -min(useful[name], 4.0), name))
+    return list(combinations(ranked[:MAX_PAIR_FIELDS], 2))
+
+
+def learn_pairs(events: Sequence[Cells], chosen: Sequence[tuple[str, str]]) -> dict[tuple[str, str], MassTable]:
+    """Count the chosen pairs."""
+    counts: dict[tuple[str, str], Counter[str]] = {pair: Counter() for pair in chosen}
+    names = sorted({name for pair in chosen for name in pair})
+    for cells in events:
+        found = dict(cells)
+        tokens = {name: pair_token(found[name]) for name in names if name in found}
+        for pair in chosen:
+            if pair[0] in tokens and pair[1] in tokens:
+                counts[pair][f"{tokens[pair[0]]}\x1e{tokens[pair[1]]}"] += 1
+    return {pair: MassTable.learn(counts[pair], cap=PAIR_CAP) for pair in chosen}

@@ -1,0 +1,91 @@
+"""One web process: intake paths go to the intake, everything else to Django.
+
+Handed: ASGI connections from the server. Hands on: replies. Django runs behind WSGI in a small pool of
+threads that stay, so that its database connections do too; static files are served from the apps' folders.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from django.apps import apps
+from django.conf import settings
+from whitenoise import WhiteNoise
+
+from triage.intake import database
+from triage.intake.commit import GroupCommit
+from triage.intake.front import Front
+from triage.intake.http import Receive, Scope, Send, json_reply, request_of, send_reply
+from triage.intake.routes import endpoint_for
+
+PAGE_THREADS = 8
+#: Nobody uploads to the pages or the API; their bodies are read into memory.
+MAX_PAGE_BODY_BYTES = 2**20
+STATIC_MAX_AGE_SECONDS = 300
+
+TOO_LARGE = json_reply(413, {"error": {"code": "too_large", "message": "The body is too large."}})
+
+
+def static_folders() -> list[Path]:
+    """Return the static folder of every app that has one, the admin's among them."""
+    folders = [Path(config.path) / "static" for config in apps.get_app_configs()]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def with_static_files(django: Any) -> Any:
+    """Return Django with its static files as one WSGI application."""
+    files = WhiteNoise(django, max_age=STATIC_MAX_AGE_SECONDS, autorefresh=settings.DEBUG)
+    for folder in reversed(static_folders()):
+        files.add_files(str(folder), prefix=settings.STATIC_URL)
+    return files
+
+
+class Application:
+    """The ASGI application. Its intake threads start with the first request and end with the server."""
+
+    def __init__(self, django: Any) -> None:
+        self._pages: Any = WSGIMiddleware(with_static_files(django), workers=PAGE_THREADS)
+        self._doorbell = database.Doorbell()
+        backlog = database.Backlog()
+        self._commit = GroupCommit(
+            database.insert,
+            on_commit=self._doorbell.ring,
+            idle=backlog.measure,
+            on_close=database.close_connection,
+        )
+        self._intake = Front(commit=self._commit, backlog=backlog)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route one connection."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if endpoint_for(scope["path"].rstrip("/")) is not None:
+            await self._intake(scope, receive, send)
+            return
+        request = request_of(scope)
+        if (request.declared_length or 0) > MAX_PAGE_BODY_BYTES:
+            await send_reply(send, request, TOO_LARGE, MAX_PAGE_BODY_BYTES)
+            return
+        await self._pages(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                self.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    def close(self) -> None:
+        """Commit what waits, then end every thread of the intake."""
+        self._commit.close()
+        self._intake.close()
+        self._doorbell.close()

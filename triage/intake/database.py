@@ -1,0 +1,141 @@
+"""The group commit's side of the database: insert rows once, measure the backlog, ring the doorbell.
+
+Handed: the batches of one group. Hands on: committed rows. A batch whose idempotency key its source has used
+before is left out: it is stored already, so its sender gets the same success.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from triage import reading, state, store
+from triage.intake.commit import Batch, BusyError
+from triage.models import RawBatch
+
+logger = logging.getLogger(__name__)
+
+
+def insert(batches: Sequence[Batch]) -> None:
+    """Commit every batch in one transaction; raise :class:`BusyError` when the database is not there."""
+    rows = [_row(batch) for batch in batches]
+    try:
+        try:
+            _insert_new(rows)
+        except IntegrityError:  # another process has committed one of the keys since the look-up
+            _insert_new(rows)
+    except (OperationalError, InterfaceError) as error:
+        connection.close()
+        logger.warning("the database does not take batches: %s", error)
+        raise BusyError("the database does not answer") from error
+
+
+def _row(batch: Batch) -> RawBatch:
+    first = batch.first
+    return RawBatch(
+        source_id=first.source_id,
+        receiver=first.receiver,
+        parameters=dict(first.parameters),
+        idempotency_key=first.idempotency_key,
+        received_at=timezone.now(),
+        body=reading.compress(batch.body()),
+        body_bytes=batch.body_bytes,
+        record_count=batch.record_count,
+    )
+
+
+def _insert_new(rows: Sequence[RawBatch]) -> None:
+    with transaction.atomic():
+        seen = _used_keys(rows)
+        new = []
+        for row in rows:
+            key = (row.source_id, row.idempotency_key)
+            if row.idempotency_key is None or key not in seen:
+                new.append(row)
+                seen.add(key)
+        RawBatch.objects.bulk_create(new)
+
+
+def _used_keys(rows: Sequence[RawBatch]) -> set[tuple[int, str | None]]:
+    keys = [row.idempotency_key for row in rows if row.idempotency_key is not None]
+    if not keys:
+        return set()
+    sources = {row.source_id for row in rows}
+    found = RawBatch.objects.filter(source_id__in=sources, idempotency_key__in=keys)
+    return set(found.values_list("source_id", "idempotency_key"))
+
+
+class Backlog:
+    """How far the pipeline is behind, measured at most once a second by the writer thread."""
+
+    def __init__(self) -> None:
+        self._records = 0
+        self._asked = True
+
+    def is_full(self) -> bool:
+        """Return whether senders should come back later; never waits."""
+        self._asked = True
+        return self._records > settings.MAX_BACKLOG_RECORDS
+
+    def measure(self) -> None:
+        """Ask the database, unless nobody has asked since the last time."""
+        if not self._asked:
+            return
+        self._asked = False
+        try:
+            self._records = store.backlog_records()
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            logger.warning("cannot measure the backlog: %s", error)
+
+
+class Doorbell:
+    """Wakes the pipeline after a commit. A bell nobody hears loses nothing: a sweep finds the rows."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def ring(self) -> None:
+        """Ask for a message to be sent; returns at once, whatever the broker does."""
+        self._wanted.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closing = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wanted.wait()
+            self._wanted.clear()
+            if not self._closing:
+                send_wake_up()
+
+
+def send_wake_up() -> None:
+    """Send the pipeline's message unless one is under way; a broker's failure is logged and that is all."""
+    from kombu.exceptions import KombuError
+
+    from triage.celery import app
+
+    try:
+        if state.ring("pipeline"):
+            app.send_task("triage.tasks.process_pending", retry=False, ignore_result=True)
+    except (KombuError, OSError) as error:
+        logger.warning("cannot wake the pipeline: %s", error)
+
+
+def close_connection() -> None:
+    """Give the writer thread's connection back."""
+    connection.close()

@@ -1,0 +1,164 @@
+"""The front layer: one straight line for every protocol.
+
+Handed: an ASGI request whose path is the intake's. Hands on: a committed body and the protocol's own reply.
+route -> token -> declared length -> capped read -> capped inflate -> validate and count -> group commit
+-> reply. The token is checked before a byte of the body is read; a fault of ours is "busy", never a 500,
+because shippers drop what a 500 answers.
+"""
+
+import asyncio
+import hashlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from django.conf import settings
+from django.db import Error, connection
+
+from triage import authentication, receivers
+from triage.authentication import SourceIdentity
+from triage.intake import errors
+from triage.intake.commit import BusyError, GroupCommit, Submission
+from triage.intake.database import Backlog
+from triage.intake.errors import Disconnected, Refusal
+from triage.intake.http import Receive, Reply, Request, Scope, Send, read_body, request_of, send_reply
+from triage.intake.inflate import inflate, known
+from triage.intake.protocol import IntakeProtocol, Reading, refusal_of
+from triage.intake.routes import endpoint_for
+from triage.receivers.base import BodyError
+
+logger = logging.getLogger(__name__)
+
+#: Bodies above this are inflated and read in a thread, so that small requests don't wait for them (bytes).
+INLINE_BYTES = 64 * 2**10
+#: Large bodies worked on at once; each may take a multiple of the body limit in memory.
+LARGE_AT_ONCE = 2
+MAX_KEY_LENGTH = 200
+
+
+class _Committer(Protocol):
+    async def submit(self, submission: Submission) -> None: ...
+
+
+class Front:
+    """Answers every request on an intake path."""
+
+    def __init__(self, *, commit: GroupCommit | _Committer, backlog: Backlog) -> None:
+        self._commit = commit
+        self._backlog = backlog
+        self._lookups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake-token")
+        self._large = ThreadPoolExecutor(max_workers=LARGE_AT_ONCE, thread_name_prefix="intake-body")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a sender that hung up gets no answer and has stored nothing."""
+        request = request_of(scope)
+        endpoint = endpoint_for(request.path)
+        if endpoint is None:
+            raise LookupError(f"{request.path} is not a path of the intake")
+        try:
+            reply = await self._reply(endpoint, request, receive)
+        except Disconnected:
+            return
+        await send_reply(send, request, reply, settings.MAX_WIRE_BYTES)
+
+    def close(self) -> None:
+        """End the threads and give their connections back."""
+        self._lookups.submit(connection.close)
+        self._lookups.shutdown()
+        self._large.shutdown()
+
+    async def _reply(self, endpoint: IntakeProtocol, request: Request, receive: Receive) -> Reply:
+        try:
+            return await self._take(endpoint, request, receive)
+        except Refusal as refusal:
+            return endpoint.refused(refusal)
+        except BodyError as error:
+            return endpoint.refused(refusal_of(error))
+        except (BusyError, Error) as error:
+            logger.warning("%s is told to come back later: %s", request.path, type(error).__name__)
+            return endpoint.refused(Refusal(errors.BUSY))
+        except Disconnected:
+            raise
+        except Exception:
+            logger.exception("the intake failed on %s", request.path)
+            return endpoint.refused(Refusal(errors.BUSY))
+
+    async def _take(self, endpoint: IntakeProtocol, request: Request, receive: Receive) -> Reply:
+        """Take one body, or raise what it is refused for."""
+        if request.method not in endpoint.methods:
+            raise Refusal(errors.METHOD)
+        answer = endpoint.answer(request, is_busy=self._backlog.is_full())
+        if answer is not None:
+            return answer
+        source = await self._source(endpoint.token(request))
+        encoding = request.header(b"content-encoding").lower()
+        if not known(encoding):
+            raise Refusal(errors.ENCODING)
+        if self._backlog.is_full():
+            raise Refusal(errors.BUSY)
+        wire = await read_body(request, receive, settings.MAX_WIRE_BYTES)
+        body, reading = await self._read(endpoint, request, wire, encoding)
+        if reading.record_count:
+            await self._commit.submit(_submission(source, request, body, reading))
+        return endpoint.accepted(reading)
+
+    async def _source(self, token: str) -> SourceIdentity:
+        """Return the enabled source of a token; only an unfamiliar token costs a query, in a thread."""
+        is_known, source = authentication.cached_source(token)
+        if not is_known:
+            loop = asyncio.get_running_loop()
+            source = await loop.run_in_executor(self._lookups, _look_up, token)
+        if source is None:
+            raise Refusal(errors.UNKNOWN_SENDER)
+        if not source.enabled:
+            raise Refusal(errors.DISABLED_SENDER)
+        return source
+
+    async def _read(
+        self, endpoint: IntakeProtocol, request: Request, wire: bytes, encoding: str
+    ) -> tuple[bytes, Reading]:
+        if len(wire) <= INLINE_BYTES and encoding in ("", "identity"):
+            return _inflate_and_interpret(endpoint, request, wire, encoding)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._large, _inflate_and_interpret, endpoint, request, wire, encoding)
+
+
+def _look_up(token: str) -> SourceIdentity | None:
+    try:
+        return authentication.source_for(token)
+    except Error:
+        connection.close()
+        raise
+
+
+def _inflate_and_interpret(
+    endpoint: IntakeProtocol, request: Request, wire: bytes, encoding: str
+) -> tuple[bytes, Reading]:
+    """Return the body to store and what it is. A byte order mark goes, so that bodies can be joined."""
+    body = inflate(wire, encoding, settings.MAX_BODY_BYTES).removeprefix(b"\xef\xbb\xbf")
+    reading = endpoint.interpret(request, body)
+    if reading.record_count > settings.MAX_RECORDS_PER_BATCH:
+        raise Refusal(errors.TOO_LARGE, f"more than {settings.MAX_RECORDS_PER_BATCH} records")
+    return body, reading
+
+
+def _submission(source: SourceIdentity, request: Request, body: bytes, reading: Reading) -> Submission:
+    return Submission(
+        source_id=source.id,
+        receiver=reading.receiver,
+        parameters=reading.parameters,
+        body=body,
+        record_count=reading.record_count,
+        idempotency_key=_idempotency_key(request),
+        joinable=receivers.get(reading.receiver).joinable,
+    )
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """Return the sender's key; one that is too long or odd for a column is represented by its hash."""
+    key = request.header(b"idempotency-key")
+    if not key:
+        return None
+    if len(key) > MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
+        return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+    return key

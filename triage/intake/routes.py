@@ -1,0 +1,36 @@
+"""Which path belongs to which protocol. A new protocol is a row here and a module beside it.
+
+Handed: a request path without its last slash. Hands on: the endpoint, or ``None`` for a path of Django's.
+"""
+
+from triage.intake.hec import HecAckEndpoint, HecEventEndpoint, HecHealthEndpoint, HecNowhere, HecRawEndpoint
+from triage.intake.ingest import IngestEndpoint, IngestNowhere, SyslogEndpoint
+from triage.intake.protocol import IntakeProtocol
+
+_HEC_EVENT, _HEC_RAW, _HEC_HEALTH = HecEventEndpoint(), HecRawEndpoint(), HecHealthEndpoint()
+
+PATHS: dict[str, IntakeProtocol] = {
+    "/services/collector": _HEC_EVENT,
+    "/services/collector/event": _HEC_EVENT,
+    "/services/collector/event/1.0": _HEC_EVENT,
+    "/services/collector/raw": _HEC_RAW,
+    "/services/collector/raw/1.0": _HEC_RAW,
+    "/services/collector/ack": HecAckEndpoint(),
+    "/services/collector/health": _HEC_HEALTH,
+    "/services/collector/health/1.0": _HEC_HEALTH,
+    "/api/v1/ingest": IngestEndpoint(),
+    "/api/v1/ingest/syslog": SyslogEndpoint(),
+}
+#: Everything below these is the intake's, so that a shipper never meets a page.
+PREFIXES: dict[str, IntakeProtocol] = {
+    "/services/collector/": HecNowhere(),
+    "/api/v1/ingest/": IngestNowhere(),
+}
+
+
+def endpoint_for(path: str) -> IntakeProtocol | None:
+    """Return the endpoint of a path."""
+    found = PATHS.get(path)
+    if found is not None:
+        return found
+    return next((endpoint for prefix, endpoint in PREFIXES.items() if path.startswith(prefix)), None)

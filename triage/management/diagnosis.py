@@ -1,0 +1,137 @@
+"""What doctor looks at: one function per thing a deployment needs.
+
+Handed: the running configuration. Hands on: findings, each with what to do when it is not healthy.
+"""
+
+import datetime as dt
+import os
+import shutil
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from triage import champion, heartbeat, state, store, training
+from triage.models import ModelStatus, ModelVersion, WorkerHeartbeat
+
+MIN_FREE_BYTES = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result."""
+
+    name: str
+    healthy: bool
+    detail: str
+    fix: str = ""
+
+
+def database() -> Finding:
+    """The database answers."""
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        return Finding("database", False, str(error).strip(), "Check DATABASE_URL and that the server is running.")
+    return Finding("database", True, connection.vendor)
+
+
+def migrations() -> Finding:
+    """Every migration is applied."""
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        return Finding("migrations", False, f"{len(missing)} not applied", "Run: manage.py migrate")
+    return Finding("migrations", True, "all applied")
+
+
+def broker() -> Finding:
+    """The broker takes messages."""
+    problem = state.broker_problem()
+    kind = "Redis" if settings.REDIS_URL else "files in the data directory"
+    return Finding("broker", not problem, problem or kind, "Check REDIS_URL, or that WINNOW_DATA_DIR is writable.")
+
+
+def workers() -> Finding:
+    """Every role has a worker that was heard of lately."""
+    alive_after = timezone.now() - dt.timedelta(seconds=heartbeat.DEAD_SECONDS)
+    alive = set(WorkerHeartbeat.objects.filter(seen_at__gte=alive_after).values_list("role", flat=True))
+    missing = sorted({"pipeline", "explain", "learn"} - alive)
+    detail = f"none alive for: {', '.join(missing)}" if missing else "pipeline, explain and learn are alive"
+    return Finding("workers", not missing, detail, "Start them with: manage.py up")
+
+
+def champion_model() -> Finding:
+    """The champion opens; no champion is fine while there is too little to learn from."""
+    if champion.current() is not None and not champion.problem():
+        model = ModelVersion.objects.get(status=ModelStatus.CHAMPION)
+        return Finding("champion", True, f"{model.version} ({model.artefact_sha256[:12]})")
+    if champion.problem():
+        return Finding("champion", False, champion.problem(), "Run: manage.py rollback, or manage.py train")
+    learned = training.events_available()
+    detail = f"learning: {min(learned, settings.LEARN_MIN_EVENTS):,} of {settings.LEARN_MIN_EVENTS:,} events"
+    return Finding("champion", not training.first_model_is_due(), detail, "Run: manage.py train")
+
+
+def backlog() -> Finding:
+    """The pipeline keeps up, and nothing lies in quarantine unseen."""
+    waiting, quarantined = store.backlog_records(), store.stage_counts()["quarantined"]
+    healthy = waiting <= settings.MAX_BACKLOG_RECORDS and not quarantined
+    fix = "Look at the source's page: every quarantined batch has its reason and can be replayed."
+    return Finding("backlog", healthy, f"{waiting:,} records waiting, {quarantined:,} in quarantine", fix)
+
+
+def disk() -> Finding:
+    """The data directory is writable and has room."""
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    healthy = free >= MIN_FREE_BYTES and os.access(settings.DATA_DIR, os.W_OK)
+    fix = "Free space or move WINNOW_DATA_DIR; at least 1 GiB must be free and the directory writable."
+    return Finding("disk", healthy, f"{free / 2**30:.1f} GiB free at {settings.DATA_DIR}", fix)
+
+
+def model_store() -> Finding:
+    """Models can be written."""
+    healthy = settings.MODELS_DIR.is_dir() and os.access(settings.MODELS_DIR, os.W_OK)
+    return Finding("model store", healthy, str(settings.MODELS_DIR), "Create the directory and make it writable.")
+
+
+def llm() -> Finding:
+    """The LLM endpoint answers, when there is one."""
+    if not settings.LLM_BASE_URL:
+        return Finding("llm", True, "none configured: alerts are explained from evidence alone")
+    request = urllib.request.Request(  # noqa: S310 - the operator's own setting
+        f"{settings.LLM_BASE_URL.rstrip('/')}/models", headers={"Authorization": f"Bearer {settings.LLM_API_KEY}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - the operator's own setting
+            return Finding("llm", True, f"{settings.LLM_MODEL} ({settings.LLM_DATA_POLICY})")
+    except (OSError, ValueError) as error:
+        return Finding("llm", False, str(error), "Check LLM_BASE_URL and LLM_API_KEY; alerts keep their evidence text.")
+
+
+def hosts() -> Finding:
+    """Host names are not open to everybody."""
+    healthy = "*" not in settings.ALLOWED_HOSTS and not settings.DEBUG
+    detail = f"{', '.join(settings.ALLOWED_HOSTS)}{' (DEBUG is on)' if settings.DEBUG else ''}"
+    return Finding("hosts", healthy, detail, "Name the hosts in ALLOWED_HOSTS and leave DEBUG unset.")
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    database, migrations, broker, workers, champion_model, backlog, disk, model_store, llm, hosts,
+)  # fmt: skip
+
+
+def examine() -> list[Finding]:
+    """Run every check; without a database, or before its migrations, only those that need none of it."""
+    findings: list[Finding] = []
+    for check in CHECKS:
+        if check in (workers, champion_model, backlog) and not all(finding.healthy for finding in findings[:2]):
+            continue
+        if check is migrations and not findings[0].healthy:
+            continue
+        findings.append(check())
+    return findings

@@ -1,0 +1,220 @@
+"""Syslog lines: RFC 5424, RFC 3164 (BSD), and the BSD-like lines that files and journals hold.
+
+Handed: a text line, with or without its ``<PRI>``. Hands on: host, program, severity, time, structured data;
+a login program's message goes on to :mod:`triage.parsers.linux_auth`, a web server's to
+:mod:`triage.parsers.web_access`. The message stays the whole line.
+"""
+
+import re
+
+from triage.contracts import Fields, ParsedEvent, Record
+from triage.parsers import linux_auth, times, web_access
+from triage.parsers.finish import finish
+
+#: RFC 5424 table 2, in the words ECS uses.
+SEVERITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
+AUTH_FACILITIES = frozenset({4, 10})
+
+_PRI = re.compile(r"<(\d{1,3})>")
+_NEW = re.compile(r"<(\d{1,3})>\d{1,2} (\S{1,64}) (\S{1,255}) (\S{1,255}) (\S{1,128}) (\S{1,64}) ?")
+_OLD = re.compile(
+    rf"(?:\d+: )?[*.]?(?P<time>{times.BSD}|{times.ISO})(?: [A-Z]{{3,4}}(?=[ :]))?:? +"
+    r"(?:(?P<host>[^\s:\[<]{1,255}) ?: (?=%)|(?P<host2>[^\s\[<]{1,255}?):? (?!: )|)"
+)
+_CISCO_ONLY = re.compile(rf"(?P<time>{times.BSD}): (?=%)")
+_TAG = re.compile(r"(?P<app>[^\s\[:(<>=\"{}]{1,128})(?:\((?P<inner>[\w:-]{1,64})\))?(?:\[(?P<pid>[^\]\s]{1,32})\])?: ?")
+_LOOKS_OLD = re.compile(rf"(?:<\d{{1,3}}>)?(?:\d+: )?[*.]?(?:{times.BSD}|\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\S{{0,16}}) ?:? ?\S")
+_SD_ELEMENT = re.compile(r"\[([^\s=\]\"]{1,64})((?: [^\s=\]\"]{1,64}=\"(?:[^\"\\\]]|\\.){0,4096}\")*) ?\]")
+_SD_PAIR = re.compile(r" ([^\s=\]\"]{1,64})=\"((?:[^\"\\\]]|\\.){0,4096})\"")
+_CISCO = re.compile(r"%(?P<module>[A-Z][A-Z0-9_]{1,31})-(?:[A-Z0-9_]{1,32}-)?(?P<level>[0-7])-(?P<code>[A-Z0-9_]{1,64}): ?")
+_WEB_APPS = frozenset({"nginx", "apache", "apache2", "httpd", "haproxy", "caddy", "lighttpd"})
+MAX_ELEMENTS = 16
+
+
+def _add_priority(text: str, fields: Fields) -> int | None:
+    """Split PRI into facility and severity; return the facility, ``None`` when it is out of range."""
+    priority = int(text)
+    if priority > 191:
+        return None
+    fields["log.level"] = SEVERITIES[priority & 7]
+    fields["log.syslog.facility.code"] = priority >> 3
+    return priority >> 3
+
+
+def _read_structured_data(text: str, start: int, fields: Fields) -> int:
+    """Add the elements that begin at ``start``; return where the message begins."""
+    if text.startswith("-", start):
+        return start + 1
+    for _ in range(MAX_ELEMENTS):
+        element = _SD_ELEMENT.match(text, start)
+        if element is None:
+            break
+        start = element.end()
+        for name, value in _SD_PAIR.findall(element[2]):
+            clean = value.replace('\\"', '"').replace("\\]", "]").replace("\\\\", "\\") if "\\" in value else value
+            fields[f"log.syslog.structured_data.{element[1]}.{name}"] = clean
+    return start
+
+
+def read_message(app: str, message: str, fields: Fields) -> None:
+    """Let the program's own format, where we know it, fill the rest."""
+    if app in linux_auth.APPS or message.startswith("pam_"):
+        if linux_auth.read(app, message, fields):
+            fields["event.module"] = "system"
+            fields["event.dataset"] = "system.auth"
+    elif app in _WEB_APPS:
+        web_access.read(message, fields)
+    elif message.startswith("%"):
+        _read_cisco(message, fields)
+
+
+def _read_cisco(message: str, fields: Fields) -> None:
+    """``%ASA-6-302013: text``: the appliance's own severity and message number."""
+    match = _CISCO.match(message)
+    if match is not None:
+        fields["event.code"] = match["code"]
+        fields["event.provider"] = match["module"]
+        fields["log.level"] = SEVERITIES[int(match["level"])]
+        _read_flow(message, fields)
+
+
+_FLOW = re.compile(
+    r"(?:from|src|for) (?:[\w-]{1,64}[:/])?((?:\d{1,3}\.){3}\d{1,3})/(\d{1,5})(?: ?\([^()]{1,128}\))*"
+    r" (?:to|dst) (?:[\w-]{1,64}[:/])?((?:\d{1,3}\.){3}\d{1,3})/(\d{1,5})"
+)
+_TRANSPORT = re.compile(r" (tcp|udp|icmp) ", re.IGNORECASE)
+
+
+def _read_flow(message: str, fields: Fields) -> None:
+    """Firewalls name both ends as ``interface:address/port``."""
+    match = _FLOW.search(message, 0, 600)
+    if match is not None:
+        ends = ("source.ip", "source.port", "destination.ip", "destination.port")
+        if " outbound " in message[:80]:
+            ends = ends[2:] + ends[:2]
+        for name, value in zip(ends, match.groups(), strict=True):
+            fields[name] = int(value) if name.endswith("port") else value
+        fields["event.category"] = "network"
+    transport = _TRANSPORT.search(message, 0, 120)
+    if transport is not None:
+        fields["network.transport"] = transport[1].lower()
+
+
+_LEVELS = frozenset({"trace", "debug", "info", "notice", "warn", "warning", "error", "err", "critical", "fatal", "severe"})
+
+
+def _is_sure(tag: re.Match[str] | None, fields: Fields) -> bool:
+    """Any program may start its lines with an ISO time; only a host and a tag after it make a syslog header."""
+    host = str(fields.get("host.name", ""))
+    return tag is not None and bool(host) and host.strip("[]|-:").lower() not in _LEVELS
+
+
+def _add_program(app: str, pid: str | None, fields: Fields) -> None:
+    fields["process.name"] = app
+    if pid:
+        if pid.isascii() and pid.isdigit() and len(pid) < 10:
+            fields["process.pid"] = int(pid)
+        else:
+            fields["log.syslog.procid"] = pid
+
+
+class Syslog:
+    """RFC 5424 and RFC 3164 lines."""
+
+    name = "syslog"
+
+    def claim(self, record: Record) -> int:
+        content = record.content
+        if not isinstance(content, str):
+            return 0
+        if _NEW.match(content):
+            return 90
+        if _LOOKS_OLD.match(content):
+            return 80
+        return 40 if _PRI.match(content) else 0
+
+    def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
+        content = record.content
+        if not isinstance(content, str):
+            return None
+        if content.startswith("<"):
+            new = _NEW.match(content)
+            if new is not None:
+                return self._parse_new(new, record, received_at)
+        return self._parse_old(content, record, received_at)
+
+    def _parse_new(self, match: re.Match[str], record: Record, received_at: float) -> ParsedEvent | None:
+        content = match.string
+        priority, stamp, host, app, pid, message_id = match.groups()
+        fields: Fields = {}
+        if _add_priority(priority, fields) is None:
+            return None
+        if host != "-":
+            fields["host.name"] = host
+        if app != "-":
+            _add_program(app, None if pid == "-" else pid, fields)
+        if message_id != "-":
+            fields["log.syslog.msgid"] = message_id
+        start = _read_structured_data(content, match.end(), fields)
+        read_message(app, content[start:].removeprefix(" ").removeprefix("\ufeff"), fields)
+        when = None if stamp == "-" else times.from_iso(stamp)
+        when_text = "" if stamp == "-" else stamp
+        return finish(self.name, record, received_at, fields, message=content, when=when, when_text=when_text)
+
+    def _parse_old(self, content: str, record: Record, received_at: float) -> ParsedEvent | None:
+        fields: Fields = {}
+        start = 0
+        priority = _PRI.match(content)
+        if priority is not None:
+            if _add_priority(priority[1], fields) is None:
+                return None
+            start = priority.end()
+        header = _CISCO_ONLY.match(content, start) or _OLD.match(content, start)
+        if header is None and priority is None:
+            return None
+        when: float | None = None
+        stamp = ""
+        if header is not None:
+            stamp = header["time"]
+            when = self._time(stamp, received_at, fields)
+            start = self._add_host(header, content, fields)
+        tag = _TAG.match(content, start)
+        if priority is None and stamp[:1].isdigit() and not _is_sure(tag, fields):
+            return None
+        app = ""
+        if tag is not None:
+            app = tag["app"]
+            _add_program(app, tag["pid"], fields)
+            start = tag.end()
+        self._hand_on(app, tag, content[start:], fields)
+        return finish(self.name, record, received_at, fields, message=content, when=when, when_text=stamp)
+
+    def _time(self, stamp: str, received_at: float, fields: Fields) -> float | None:
+        if stamp[0].isdigit():
+            return times.from_iso(stamp)
+        when, inferred = times.from_bsd(stamp, received_at)
+        if inferred and when is not None:
+            fields["winnow.time_inferred"] = "year"
+        return when
+
+    def _add_host(self, header: re.Match[str], content: str, fields: Fields) -> int:
+        """Return where the tag begins; a header without a host has its tag where the host would be."""
+        groups = header.groupdict()
+        host = groups.get("host")
+        if host is None and groups.get("host2") is not None:
+            host = groups["host2"]
+            begin = header.start("host2")
+            # "Jan  2 03:04:05 sshd[42]: ..." has no host; the pattern then stops before "[" or at the colon.
+            if content[header.end("host2") : header.end("host2") + 1] == ":":
+                tag = _TAG.match(content, begin)
+                following = _TAG.match(content, header.end())
+                if tag is not None and following is None and not content.startswith("%", header.end()):
+                    return begin
+        if host:
+            fields["host.name"] = host
+        return header.end()
+
+    def _hand_on(self, app: str, tag: re.Match[str] | None, message: str, fields: Fields) -> None:
+        if tag is not None and tag["inner"]:
+            fields["system.auth.pam.module"] = tag["inner"]
+        read_message(app.rsplit("/", 1)[-1] if app[:1] == "/" else app, message, fields)

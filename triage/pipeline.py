@@ -1,0 +1,127 @@
+"""The straight line of the event side: claim, read, score, store; then ring for grouping.
+
+Handed: the name of the worker that runs it. Hands on: how many records it took off the queue. Reads top
+to bottom like the journey in ``docs/architecture.md``. Any step may die anywhere: the lease runs out and
+the batch is taken up again by the next worker, with the same result.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from triage import champion, ecs, reading, store
+from triage.contracts import NO_SCORE, ParsedEvent, Score, StoredBatch
+from triage.models import event_id
+
+logger = logging.getLogger(__name__)
+
+#: Many small batches are drained into one big one before they are scored: one event alone costs about
+#: 400 times more. Records per pass; one pass is one transaction.
+PASS_RECORDS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBatch:
+    """A batch and its events."""
+
+    batch: StoredBatch
+    events: list[ParsedEvent]
+
+
+def process_pass(owner: str) -> int:
+    """Take one pass of work off the queue; return its number of records, 0 when nothing waits."""
+    work = store.claim(owner, PASS_RECORDS)
+    if not work:
+        return 0
+    try:
+        process(owner, work)
+    except store.LostLeaseError as error:
+        logger.warning("%s; the batches are another worker's now", error)
+    except Exception:
+        logger.exception("a pass of %d batches failed; trying them one by one", len(work))
+        for batch in work:
+            _process_alone(owner, batch)
+    return sum(batch.record_count for batch in work)
+
+
+def process(owner: str, work: Sequence[StoredBatch]) -> None:
+    """Read, score and store batches together; all of them are stored, or none."""
+    read = [ReadBatch(batch, reading.read(batch)) for batch in work]
+    model_id, scores = score([event for item in read for event in item.events])
+    outcomes: list[store.BatchOutcome] = []
+    rows: list[tuple[Any, ...]] = []
+    start = 0
+    for item in read:
+        batch_scores = scores[start : start + len(item.events)]
+        start += len(item.events)
+        outcomes.append(outcome_of(item, batch_scores, model_id))
+        rows.extend(event_rows(item, batch_scores, model_id))
+    store.finish(owner, outcomes, rows)
+
+
+def _process_alone(owner: str, batch: StoredBatch) -> None:
+    """Process one batch; what breaks even alone goes to quarantine with its reason."""
+    try:
+        process(owner, [batch])
+    except store.LostLeaseError as error:
+        logger.warning("%s; batch %d is another worker's now", error, batch.batch_id)
+    except Exception as error:
+        logger.exception("batch %d breaks the pipeline", batch.batch_id)
+        store.quarantine(batch.batch_id, f"{type(error).__name__}: {error}")
+
+
+def score(events: Sequence[ParsedEvent]) -> tuple[int | None, Sequence[Score]]:
+    """Return the serving model's id and a score per event; without a champion ``(None, NO_SCORE...)``."""
+    serving = champion.current()
+    if serving is None or not events:
+        return (None if serving is None else serving.model_id), [NO_SCORE] * len(events)
+    values, p_values = serving.detector.score(events)
+    flags = serving.detector.flag(values, p_values)
+    flagged = [position for position, flag in enumerate(flags.tolist()) if flag]
+    reasons = dict(zip(flagged, serving.detector.explain([events[position] for position in flagged]), strict=True))
+    return serving.model_id, [
+        Score(value, p_value, position in reasons, reasons.get(position, ()))
+        for position, (value, p_value) in enumerate(zip(values.tolist(), p_values.tolist(), strict=True))
+    ]
+
+
+def outcome_of(item: ReadBatch, scores: Sequence[Score], model_id: int | None) -> store.BatchOutcome:
+    """Count what became of a batch."""
+    return store.BatchOutcome(
+        batch_id=item.batch.batch_id,
+        event_count=len(item.events),
+        flagged_count=sum(score.flagged for score in scores),
+        parser_counts=dict(Counter(event.parser for event in item.events)),
+        discard_counts=dict(Counter(event.fallback_reason for event in item.events if event.fallback_reason)),
+        model_version_id=model_id,
+    )
+
+
+def event_rows(item: ReadBatch, scores: Sequence[Score], model_id: int | None) -> Iterable[tuple[Any, ...]]:
+    """Yield the table rows of a batch's events, in :data:`triage.store.EVENT_COLUMNS` order."""
+    batch, received = item.batch, store.timestamp_text(item.batch.received_at)
+    for position, (event, score) in enumerate(zip(item.events, scores, strict=True)):
+        fields = event.fields
+        yield (
+            event_id(batch.batch_id, position), batch.source_id,
+            received, store.timestamp_text(event.timestamp), event.timestamp_origin, event.parser,
+            *(ecs.column_text(fields.get(name), width) for name, width in ecs.COLUMN_WIDTHS),
+            ecs.entity(fields), event.message, orjson.dumps(fields).decode(),
+            score.score, score.p_value, score.flagged, False, reasons_text(score), model_id,
+        )  # fmt: skip
+
+
+def reasons_text(score: Score) -> str:
+    """Return a flagged event's reasons as JSON; nothing for the others."""
+    return orjson.dumps(score.reasons).decode() if score.flagged else ""
+
+
+def score_rows(item: ReadBatch, scores: Sequence[Score], model_id: int) -> Iterable[tuple[Any, ...]]:
+    """Yield ``(score, p_value, flagged, reasons, model_version_id, event_id)`` of a batch's events."""
+    for position, score in enumerate(scores):
+        identifier = event_id(item.batch.batch_id, position)
+        yield (score.score, score.p_value, score.flagged, reasons_text(score), model_id, identifier)

@@ -1,0 +1,70 @@
+"""Text lines: one record per line; a line that is a JSON object is handed on decoded.
+
+Handed: any text. Hands on: one record per line that is not blank. Only a line feed ends a line, so that no
+other character can forge a record. Nothing is refused for its syntax.
+"""
+
+import orjson
+
+from triage.contracts import Envelope, Record
+from triage.receivers import decoding
+from triage.receivers.base import BodyError, Parameters
+from triage.receivers.envelope import defaults
+
+
+def split(body: bytes) -> list[bytes]:
+    r"""Return the lines that are not blank, without their line ends.
+
+    >>> split(b"one\r\n\n two")
+    [b'one', b' two']
+    """
+    decoding.check_count(body.count(b"\n"))
+    lines = body.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [line.rstrip(b"\r") for line in lines if line.strip(b" \t\r")]
+
+
+def text_records(body: bytes, envelope: Envelope) -> list[Record]:
+    """Return one text record per line; raise ``no_data`` when there is none."""
+    records = [Record(decoding.decode_text(line), envelope) for line in split(body)]
+    if not records:
+        raise BodyError("no_data", "No data")
+    return records
+
+
+def raw_line(body: bytes, position: int) -> str:
+    """Return the line at a 0-based position."""
+    return decoding.decode_text(split(body)[position])
+
+
+def _content(line: bytes) -> str | dict[str, object]:
+    """Decode a line that is a JSON object; anything else, broken JSON too, is text."""
+    if line.lstrip().startswith(b"{"):
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return decoding.decode_text(line)
+        if isinstance(value, dict):
+            return value
+    return decoding.decode_text(line)
+
+
+class Lines:
+    """Text on ``/api/v1/ingest``."""
+
+    name = "lines"
+    joinable = True
+
+    def records(self, body: bytes, parameters: Parameters) -> list[Record]:
+        """Return one record per line; code: no_data."""
+        envelope = defaults(parameters)
+        records = [Record(_content(line), envelope) for line in split(body)]
+        if not records:
+            raise BodyError("no_data", "No data")
+        return records
+
+    def raw(self, body: bytes, parameters: Parameters, position: int) -> str:
+        """Return the line at a 0-based position."""
+        return raw_line(body, position)
+
+
+RECEIVER = Lines()

@@ -1,0 +1,337 @@
+"""The database as a queue and as a log store: claim batches, store events once, read raw text back.
+
+Handed: values from ``contracts``. Hands on: rows, and counts. The only module, beside ``state`` and the
+settings, that knows which database is running. Work is claimed with a lease; a worker that dies loses
+its lease and the batch is taken up again. Event ids derive from batch and position, and a batch is marked
+done in the transaction that stores its events, so nothing is lost and nothing is doubled.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet, Sum
+from django.utils import timezone
+
+from triage import reading
+from triage.contracts import StoredBatch
+from triage.models import BatchStatus, Event, ModelStatus, ModelVersion, RawBatch, batch_and_position
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 60
+#: A batch that was claimed this often without being finished has killed its workers.
+MAX_ATTEMPTS = 4
+#: Rows looked at in one claim, and the most inflated bytes it takes on.
+CLAIM_ROWS = 256
+CLAIM_BYTES = 64 * 2**20
+EVENT_COLUMNS = (
+    "id", "source_id", "received_at", "timestamp", "timestamp_origin", "parser",
+    "event_category", "event_action", "event_outcome", "event_code", "log_level",
+    "host_name", "user_name", "source_ip", "destination_ip", "process_name",
+    "entity", "message", "document", "score", "p_value", "flagged", "grouped", "reasons", "model_version_id",
+)  # fmt: skip
+
+
+class LostLeaseError(RuntimeError):
+    """Another worker took the batch over; this one's result is thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What became of one batch: its counts, for the row that is marked done."""
+
+    batch_id: int
+    event_count: int
+    flagged_count: int
+    parser_counts: dict[str, int]
+    discard_counts: dict[str, int]
+    model_version_id: int | None
+
+
+def _claimable(now: dt.datetime) -> Q:
+    return Q(status=BatchStatus.RECEIVED) | Q(status=BatchStatus.PROCESSING, lease_until__lt=now)
+
+
+def _locked(rows: QuerySet[RawBatch]) -> QuerySet[RawBatch]:
+    """Lock rows for this transaction; SQLite's immediate transactions lock the whole database already."""
+    if connection.features.has_select_for_update_skip_locked:
+        return rows.select_for_update(skip_locked=True, of=("self",))
+    return rows
+
+
+def claim(owner: str, max_records: int) -> list[StoredBatch]:
+    """Take the oldest waiting batches, up to a number of records (at least one batch, if any waits)."""
+    now = timezone.now()
+    with transaction.atomic():
+        rows = _locked(RawBatch.objects.filter(_claimable(now))).order_by("id").defer("body")
+        chosen: list[int] = []
+        records = size = 0
+        for row in rows[:CLAIM_ROWS]:
+            records, size = records + row.record_count, size + row.body_bytes
+            if chosen and (records > max_records or size > CLAIM_BYTES):
+                break
+            chosen.append(row.pk)
+        if not chosen:
+            return []
+        RawBatch.objects.filter(pk__in=chosen).update(
+            status=BatchStatus.PROCESSING,
+            lease_owner=owner,
+            lease_until=now + dt.timedelta(seconds=LEASE_SECONDS),
+            attempts=F("attempts") + 1,
+        )
+    _quarantine_killers(chosen)
+    return list(stored_batches(RawBatch.objects.filter(pk__in=chosen, status=BatchStatus.PROCESSING)))
+
+
+def _quarantine_killers(batch_ids: Sequence[int]) -> None:
+    """A batch that took several workers down with it must not take the next one."""
+    killers = RawBatch.objects.filter(pk__in=batch_ids, attempts__gt=MAX_ATTEMPTS).values_list("pk", flat=True)
+    for batch_id in list(killers):
+        quarantine(batch_id, f"given up after {MAX_ATTEMPTS} tries: a worker died or lost its lease each time")
+
+
+def stored_batches(rows: QuerySet[RawBatch]) -> Iterator[StoredBatch]:
+    """Hand rows on as values, oldest first."""
+    for row in rows.select_related("source").order_by("id").iterator(chunk_size=64):
+        yield StoredBatch(
+            batch_id=row.pk,
+            source_id=row.source_id,
+            receiver=row.receiver,
+            parameters=row.parameters,
+            received_at=row.received_at.timestamp(),
+            body=bytes(row.body),
+            record_count=row.record_count,
+            pinned_parser=row.source.parser,
+        )
+
+
+def finish(owner: str, outcomes: Sequence[BatchOutcome], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Store events (tuples in :data:`EVENT_COLUMNS` order) and mark their batches done, in one transaction.
+
+    Raises :class:`LostLeaseError`, storing nothing, when any of the batches is no longer this owner's.
+    """
+    now = timezone.now()
+    ensure_partitions({row[2][:10] for row in rows})
+    with transaction.atomic():
+        mine = RawBatch.objects.filter(
+            pk__in=[outcome.batch_id for outcome in outcomes], status=BatchStatus.PROCESSING, lease_owner=owner
+        )
+        if _locked_count(mine) != len(outcomes):
+            raise LostLeaseError(f"{owner} lost a lease")
+        insert_events(rows)
+        for outcome in outcomes:
+            RawBatch.objects.filter(pk=outcome.batch_id).update(
+                status=BatchStatus.DONE,
+                lease_owner="",
+                lease_until=None,
+                reason="",
+                processed_at=now,
+                event_count=outcome.event_count,
+                flagged_count=outcome.flagged_count,
+                parser_counts=outcome.parser_counts,
+                discard_counts=outcome.discard_counts,
+                model_version_id=outcome.model_version_id,
+            )
+
+
+def _locked_count(rows: QuerySet[RawBatch]) -> int:
+    """Count rows and keep them from being claimed until the transaction ends."""
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update()
+    return len(rows.values_list("pk", flat=True))
+
+
+def insert_events(rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert event rows as fast as the database allows; an id that exists already is an error."""
+    if not rows:
+        return
+    columns = ", ".join(f'"{column}"' for column in EVENT_COLUMNS)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY triage_event ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+            return
+        marks = ", ".join(["%s"] * len(EVENT_COLUMNS))
+        cursor.executemany(f"INSERT INTO triage_event ({columns}) VALUES ({marks})", rows)  # noqa: S608 - constants
+
+
+def timestamp_text(seconds: float) -> str:
+    """Return the database's text form of a time (UTC); both databases read it back as the same instant."""
+    text = dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return f"{text}+00" if connection.vendor == "postgresql" else text
+
+
+def ensure_partitions(days: Iterable[str]) -> None:
+    """Make the PostgreSQL partition of each day (``YYYY-MM-DD``) that has none yet.
+
+    Called before the storing transaction, so that a rollback cannot take a partition away again and
+    no row ever lands in the default partition.
+    """
+    if connection.vendor != "postgresql":
+        return
+    for day in days:
+        start = dt.date.fromisoformat(day)
+        name = f"triage_event_{start:%Y%m%d}"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s)", [name])
+            if cursor.fetchone()[0] is None:
+                _make_partition(name, start)
+
+
+def _make_partition(name: str, start: dt.date) -> None:
+    """Make one day's partition; an advisory lock keeps two workers from doing it at once."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7461123)")
+        cursor.execute(
+            f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF triage_event FOR VALUES FROM (%s) TO (%s)",
+            [f"{start} 00:00:00+00", f"{start + dt.timedelta(days=1)} 00:00:00+00"],
+        )
+
+
+def release(owner: str) -> int:
+    """Give back what a dead predecessor of this worker held; return how many batches."""
+    return RawBatch.objects.filter(status=BatchStatus.PROCESSING, lease_owner=owner).update(
+        status=BatchStatus.RECEIVED, lease_owner="", lease_until=None
+    )
+
+
+def quarantine(batch_id: int, reason: str) -> None:
+    """Set a batch aside with its reason; it stays visible and can be replayed."""
+    logger.error("batch %s goes to quarantine: %s", batch_id, reason)
+    RawBatch.objects.filter(pk=batch_id).exclude(status=BatchStatus.DONE).update(
+        status=BatchStatus.QUARANTINED, lease_owner="", lease_until=None, reason=reason[:4000]
+    )
+
+
+def requeue(batch_id: int) -> bool:
+    """Send a quarantined batch through the pipeline again; False when it is not in quarantine."""
+    changed = RawBatch.objects.filter(pk=batch_id, status=BatchStatus.QUARANTINED).update(
+        status=BatchStatus.RECEIVED, attempts=0, reason=""
+    )
+    return changed == 1
+
+
+def backlog_records() -> int:
+    """Return how many acknowledged records are not stored as events yet (quarantine apart)."""
+    waiting = RawBatch.objects.filter(status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING])
+    return waiting.aggregate(total=Sum("record_count"))["total"] or 0
+
+
+def stage_counts() -> dict[str, int]:
+    """Return records accepted and quarantined, events and flagged events, over all kept batches."""
+    totals = RawBatch.objects.aggregate(
+        accepted=Sum("record_count"),
+        events=Sum("event_count"),
+        flagged=Sum("flagged_count"),
+        quarantined=Sum("record_count", filter=Q(status=BatchStatus.QUARANTINED)),
+    )
+    return {name: value or 0 for name, value in totals.items()}
+
+
+def ungrouped_exist() -> bool:
+    """Return whether a flagged event still waits for its alert."""
+    return Event.objects.filter(flagged=True, grouped=False).exists()
+
+
+def raw_text(event_id: int) -> str | None:
+    """Return the exact text of an event's record, or None once retention has taken its batch."""
+    batch_id, position = batch_and_position(event_id)
+    batch = next(stored_batches(RawBatch.objects.filter(pk=batch_id)), None)
+    return None if batch is None else reading.raw(batch, position)
+
+
+def unscored_exist() -> bool:
+    """Return whether a champion is serving while stored batches still have no score."""
+    serving = ModelVersion.objects.filter(status=ModelStatus.CHAMPION).exists()
+    return serving and _unscored().exists()
+
+
+def _unscored() -> QuerySet[RawBatch]:
+    return RawBatch.objects.filter(status=BatchStatus.DONE, model_version__isnull=True, event_count__gt=0)
+
+
+def unscored(limit: int) -> list[StoredBatch]:
+    """Return the oldest batches that were stored while no model was serving."""
+    ids = list(_unscored().order_by("id").values_list("pk", flat=True)[:limit])
+    return list(stored_batches(RawBatch.objects.filter(pk__in=ids)))
+
+
+def write_scores(outcomes: Sequence[BatchOutcome], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Give stored events their scores, in one transaction with their batches.
+
+    ``rows`` are ``(score, p_value, flagged, reasons, model_version_id, event_id)``. A batch that another
+    worker scored meanwhile is left as it is.
+    """
+    with transaction.atomic():
+        ids = [outcome.batch_id for outcome in outcomes]
+        lockable = RawBatch.objects.filter(pk__in=ids, model_version__isnull=True)
+        still = set(_locked(lockable).values_list("pk", flat=True))
+        todo = [row for row in rows if batch_and_position(row[5])[0] in still]
+        _update_scores(todo)
+        for outcome in outcomes:
+            if outcome.batch_id in still:
+                RawBatch.objects.filter(pk=outcome.batch_id).update(
+                    model_version_id=outcome.model_version_id, flagged_count=outcome.flagged_count
+                )
+
+
+def _update_scores(rows: Sequence[tuple[Any, ...]]) -> None:
+    names = "score, p_value, flagged, reasons, model_version_id"
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            assignments = ", ".join(f"{name} = %s" for name in names.split(", "))
+            cursor.executemany(f"UPDATE triage_event SET {assignments} WHERE id = %s", rows)  # noqa: S608 - constants
+            return
+        cursor.execute(
+            "CREATE TEMP TABLE scored (score float8, p_value float8, flagged bool, reasons text,"
+            " model_version_id bigint, id bigint) ON COMMIT DROP"
+        )
+        with cursor.copy("COPY scored FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(
+            "UPDATE triage_event e SET score = s.score, p_value = s.p_value, flagged = s.flagged,"
+            " reasons = s.reasons, model_version_id = s.model_version_id FROM scored s WHERE e.id = s.id"
+        )
+
+
+def recent_batches(max_records: int) -> list[int]:
+    """Return ids of the newest stored batches that hold up to a number of records, oldest first."""
+    chosen: list[int] = []
+    total = 0
+    rows = RawBatch.objects.filter(status=BatchStatus.DONE).order_by("-id").values_list("pk", "record_count")
+    for batch_id, count in rows.iterator():
+        if chosen and total + count > max_records:
+            break
+        chosen.append(batch_id)
+        total += count
+    return chosen[::-1]
+
+
+def expire(before: dt.datetime) -> int:
+    """Drop events and raw batches received before a time; return how many batches went.
+
+    On PostgreSQL whole day partitions are dropped; rows of a part-day stay until their day is over.
+    """
+    if connection.vendor == "postgresql":
+        _drop_partitions(before.date())
+    else:
+        Event.objects.filter(received_at__lt=before).delete()
+    old = RawBatch.objects.filter(received_at__lt=before).exclude(
+        status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING]
+    )
+    return old.delete()[0]
+
+
+def _drop_partitions(first_kept: dt.date) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'triage_event'::regclass")
+        for (name,) in cursor.fetchall():
+            suffix = name.removeprefix("triage_event_")
+            if suffix.isdigit() and suffix < f"{first_kept:%Y%m%d}":
+                cursor.execute(f"DROP TABLE {name}")

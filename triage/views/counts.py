@@ -1,0 +1,80 @@
+"""Counts per stage: ``/api/v1/stats`` for scripts, ``/metrics`` for Prometheus.
+
+Handed: nothing. Hands on: numbers over all batches still kept, so they shrink when retention takes old ones.
+The alert tables belong to the analyst side; they are reached through Django's app registry.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from django.apps import apps
+from django.db.models import Count, Sum
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from triage import store
+from triage.models import RawBatch
+from triage.views.api import api_access
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STAGE_HELP = "Records per stage, over all batches kept."
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+
+def stage_counts() -> dict[str, int]:
+    """Return the counts of every stage from accepted to explained, and what is still pending."""
+    alerts = apps.get_model("alerts.Alert")._default_manager
+    counts = store.stage_counts()
+    return {
+        "accepted": counts["accepted"],
+        "events": counts["events"],
+        "flagged": counts["flagged"],
+        "quarantined": counts["quarantined"],
+        "alerts": alerts.count(),
+        "explained": alerts.filter(explanation_state="done").count(),
+        "pending": store.backlog_records(),
+    }
+
+
+@api_access()
+def stats(request: HttpRequest) -> HttpResponse:
+    """Return the counts per stage."""
+    return JsonResponse(stage_counts())
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Return the Prometheus text exposition: stages, sources, queue depths."""
+    return HttpResponse("\n".join([*_stage_lines(), *_source_lines(), *_queue_lines(), ""]), content_type=CONTENT_TYPE)
+
+
+def _gauge(name: str, text: str, label: str, values: Iterable[tuple[str, int]]) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} gauge"
+    for value, number in values:
+        yield f'{name}{{{label}="{value.translate(_ESCAPES)}"}} {number}'
+
+
+def _stage_lines() -> Iterator[str]:
+    return _gauge("winnow_records", STAGE_HELP, "stage", stage_counts().items())
+
+
+def _source_lines() -> Iterator[str]:
+    totals = list(
+        RawBatch.objects.values_list("source__name")
+        .annotate(Sum("record_count"), Sum("event_count"), Sum("flagged_count"), Sum("body_bytes"))
+        .order_by("source__name")
+    )
+    columns = (
+        ("winnow_source_records", "Records accepted per source."),
+        ("winnow_source_events", "Events stored per source."),
+        ("winnow_source_flagged", "Events flagged per source."),
+        ("winnow_source_bytes", "Inflated bytes accepted per source."),
+    )
+    for position, (name, text) in enumerate(columns, start=1):
+        yield from _gauge(name, text, "source", [(row[0], row[position]) for row in totals])
+
+
+def _queue_lines() -> Iterator[str]:
+    open_batches = RawBatch.objects.exclude(status="done").values_list("status").annotate(Count("id"))
+    yield from _gauge("winnow_batches", "Batches that are not done, per status.", "status", open_batches)
+    alerts = apps.get_model("alerts.Alert")._default_manager
+    states = alerts.values_list("explanation_state").annotate(Count("id"))
+    yield from _gauge("winnow_explanations", "Alerts per state of their explanation.", "state", states)

@@ -1,0 +1,74 @@
+"""``/api/v1/events``: stored events, newest first.
+
+Handed: filters in the query. Hands on: one page of events and where the next one starts. The order is that
+of the ids, which grow with the time of receipt, so that a page never shifts while events come in.
+"""
+
+from typing import Any
+
+import orjson
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from triage.models import Event, Source
+from triage.views.api import Parameters, api_access
+
+NAMES = frozenset({"contains", "source", "flagged", "host", "since", "limit", "before"})
+DEFAULT_PAGE, MAX_PAGE = 100, 1000
+
+
+@api_access()
+def events(request: HttpRequest) -> HttpResponse:
+    """Return ``{"events": [...], "next": id or null}``; pass ``next`` as ``before`` for the next page."""
+    parameters = Parameters(request, NAMES)
+    limit = parameters.number("limit", DEFAULT_PAGE, maximum=MAX_PAGE)
+    found = list(_matching(parameters).order_by("-id")[: limit + 1])
+    page = found[:limit]
+    names = dict(Source.objects.values_list("id", "name"))
+    answer = {
+        "events": [as_json(event, names.get(event.source_id, "")) for event in page],
+        "next": page[-1].pk if len(found) > limit else None,
+    }
+    return HttpResponse(orjson.dumps(answer), content_type="application/json")
+
+
+def _matching(parameters: Parameters) -> QuerySet[Event]:
+    rows = Event.objects.all()
+    if contains := parameters.text("contains"):
+        # the document is JSON, so what is looked for stands in it as JSON writes it
+        in_document = orjson.dumps(contains).decode()[1:-1]
+        rows = rows.filter(Q(message__contains=contains) | Q(document__contains=in_document))
+    if source := parameters.text("source"):
+        rows = rows.filter(source_id__in=list(Source.objects.filter(name=source).values_list("id", flat=True)))
+    if host := parameters.text("host"):
+        rows = rows.filter(host_name=host)
+    if (flagged := parameters.boolean("flagged")) is not None:
+        rows = rows.filter(flagged=flagged)
+    if since := parameters.time("since"):
+        rows = rows.filter(timestamp__gte=since)
+    if before := parameters.number("before", 0, maximum=2**63 - 1):
+        rows = rows.filter(id__lt=before)
+    return rows
+
+
+def as_json(event: Event, source: str) -> dict[str, Any]:
+    """Return an event for the API; a time that no sender gave is the time of receipt."""
+    fields = orjson.loads(event.document)
+    return {
+        "id": event.pk,
+        "timestamp": event.timestamp.isoformat().replace("+00:00", "Z"),
+        "timestamp_origin": event.timestamp_origin,
+        "received_at": event.received_at.isoformat().replace("+00:00", "Z"),
+        "host": event.host_name,
+        "source": source,
+        "sourcetype": fields.get("winnow.sourcetype", ""),
+        "severity": event.log_level,
+        "message": event.message,
+        "score": event.score,
+        "p_value": event.p_value,
+        "flagged": event.flagged,
+        "reasons": orjson.loads(event.reasons) if event.reasons else [],
+        "parser": event.parser,
+        "entity": event.entity,
+        "fields": fields,
+    }

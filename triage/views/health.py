@@ -1,0 +1,67 @@
+"""``/healthz`` and ``/readyz``: is the process alive, and can the deployment do its work.
+
+Handed: nothing. Hands on: JSON with each check and its problem. Ready means: the database answers, the broker
+takes messages, a pipeline worker is alive. A champion is reported and not asked for: Winnow learns first.
+"""
+
+import datetime as dt
+
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+
+from triage import state
+from triage.models import ModelStatus, ModelVersion, WorkerHeartbeat
+
+#: A worker that has not been heard of for this long counts as dead.
+DEAD_AFTER = dt.timedelta(seconds=30)
+Check = dict[str, object]
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Return every check; 200 when all that matter are good, else 503."""
+    checks = {
+        "database": _database(),
+        "broker": _check(state.broker_problem()),
+        "workers": _workers(),
+        "champion": _champion(),
+    }
+    ready = all(checks[name]["ok"] for name in ("database", "broker", "workers"))
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+def _check(problem: str, **details: object) -> Check:
+    return {"ok": not problem, **({"problem": problem} if problem else {}), **details}
+
+
+def _database() -> Check:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        connection.close()
+        return _check("the database does not answer")
+    return _check("")
+
+
+def _workers() -> Check:
+    try:
+        roles = WorkerHeartbeat.objects.filter(seen_at__gte=timezone.now() - DEAD_AFTER).values_list("role", flat=True)
+        alive = sorted(roles)
+    except Error:
+        return _check("the database does not answer")
+    return _check("" if "pipeline" in alive else "no pipeline worker is alive", alive=alive)
+
+
+def _champion() -> Check:
+    """Without a champion the deployment is learning, which is not a fault."""
+    try:
+        version = ModelVersion.objects.filter(status=ModelStatus.CHAMPION).values_list("version", flat=True).first()
+    except Error:
+        return _check("the database does not answer")
+    return _check("", state="serving" if version else "learning", version=version)
