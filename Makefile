@@ -26,7 +26,7 @@ demo: $(VENV)/.runtime ## Install, start everything, stream a sample feed; Ctrl-
 	@exec $(PY) manage.py up --demo
 
 run: $(VENV)/.runtime ## The same without the sample feed: an empty, ready Winnow
-	@exec $(PY) manage.py up
+	@exec $(PY) manage.py up --welcome
 
 test: sqlite postgresql ## The whole suite, embedded and on PostgreSQL + Redis
 
@@ -57,7 +57,7 @@ imports: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports --no-cache
 
 templates: $(VENV)/.dev
-	@$(PY) -m djlint --check --lint --quiet templates
+	@$(PY) -m djlint --lint --quiet templates
 
 migrations: $(VENV)/.dev
 	@$(SCRATCH) $(PY) manage.py makemigrations --check --dry-run

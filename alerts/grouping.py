@@ -35,7 +35,7 @@ _UNSEEN = re.compile(
 _ADDRESS = re.compile(r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}")
 _WORD = re.compile(r"[\w.\-+@%]+")
 _HEX = re.compile(r"[0-9A-Fa-f]{8,}")
-_CALENDAR = frozenset("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec Mon Tue Wed Thu Fri Sat Sun".split())
+_CALENDAR = re.compile("Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM|[TZ]")
 _RUN = re.compile(r"<\*>(?:[\s:.,/\-]{0,3}<\*>)+")
 #: Fields whose values name one thing: in a message they are masked even when they look like plain words.
 _NAMING_FIELDS = (
@@ -49,6 +49,8 @@ _NAMING_FIELDS = (
     "user_agent.original",
     "process.command_line",
 )
+#: Fields in which a sender says in words what a structured record is about.
+_SAYING_FIELDS = ("rule.name", "rule.description", "event.reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class FlaggedEvent:
 def plain(text: object, limit: int) -> str:
     """Return text on one line without control, bidirectional and invisible characters, at most ``limit`` long.
 
-    >>> plain("two\\nlines", 20)
+    >>> plain("two" + chr(10) + "lines", 20)
     'two lines'
     """
     whole = str(text)[: limit * 4]
@@ -105,7 +107,7 @@ def _mask_value(text: str, value: str) -> str:
 
 def _mask_word(match: re.Match[str]) -> str:
     word = match.group()
-    if any(character.isdigit() for character in word) or len(word) > MAX_WORD or word in _CALENDAR:
+    if any(character.isdigit() for character in word) or len(word) > MAX_WORD or _CALENDAR.fullmatch(word):
         return "<*>"
     return "<*>" if _HEX.fullmatch(word) else word
 
@@ -134,7 +136,7 @@ def title(event: FlaggedEvent) -> str:
     message = plain(event.message, MAX_TITLE)
     if message and not message.startswith(("{", "[{", "<")):
         return message
-    what = " ".join(part for part in (event.action or event.category, event.outcome) if part)
+    what = " ".join(part for part in (_saying(event) or event.action or event.category, event.outcome) if part)
     if not what and message:
         return message
     parts = [
@@ -145,6 +147,11 @@ def title(event: FlaggedEvent) -> str:
         f"on {event.host_name}" if event.host_name else "",
     ]
     return plain(" ".join(part for part in parts if part), MAX_TITLE)
+
+
+def _saying(event: FlaggedEvent) -> str:
+    """Return what the sender itself calls the event, when a field says so."""
+    return next((str(event.fields[name])[:MAX_TITLE] for name in _SAYING_FIELDS if event.fields.get(name)), "")
 
 
 def band(p_value: float | None) -> str:

@@ -96,7 +96,11 @@ HINTS: tuple[Hint, ...] = (
     Hint("T1548", "medium", _text(r"\bsudo\b.{0,200}\bnot in (?:the )?sudoers\b")),
     Hint("T1548", "low", _text(r"\bsession opened for user root\b")),
     Hint("T1136.001", "medium", _code("security", "4720")),
-    Hint("T1136.001", "medium", _text(r"\buseradd\b|\badduser\b|\bnew user: name=|\bnet1?(?:\.exe)?\s+user\s.{0,120}/add")),
+    Hint(
+        "T1136.001",
+        "medium",
+        _text(r"\buseradd\b|\badduser\b|\bnew user: name=|\bnet1?(?:\.exe)? user\s.{0,120}/add"),
+    ),
     Hint("T1098", "medium", _code("security", "4728", "4732", "4756")),
     Hint("T1053.005", "medium", _code("security", "4698")),
     Hint("T1053.005", "low", _command(r"\bschtasks(?:\.exe)?\"?\s+/create\b")),
@@ -105,8 +109,14 @@ HINTS: tuple[Hint, ...] = (
     Hint("T1543.003", "medium", _code("security", "4697")),
     Hint("T1003.001", "critical", _command(r"comsvcs(?:\.dll)?.{0,60}minidump|\bsekurlsa::|procdump.{0,80}lsass")),
     Hint("T1003.008", "medium", _command(r"\b(?:cat|cp|less)\b.{0,40}/etc/shadow\b")),
-    Hint("T1490", "critical", _command(r"vssadmin.{0,60}delete\s+shadows|wmic.{0,60}shadowcopy\s+delete|bcdedit.{0,80}recoveryenabled\s+no")),
-    Hint("T1562.001", "high", _command(r"set-mppreference.{0,100}-disable|\bsetenforce\s+0\b|systemctl\s+stop\s+auditd")),
+    Hint(
+        "T1490",
+        "critical",
+        _command(r"vssadmin.{0,60}delete\s+shadows|wmic.{0,60}shadowcopy\s+delete|bcdedit.{0,80}recoveryenabled\s+no"),
+    ),
+    Hint(
+        "T1562.001", "high", _command(r"set-mppreference.{0,100}-disable|\bsetenforce\s+0\b|systemctl\s+stop\s+auditd")
+    ),
     Hint("T1505.003", "high", _web_shell),
     Hint("T1071.004", "medium", _long_label),
     Hint("T1098.001", "medium", _action("CreateAccessKey")),
@@ -121,8 +131,12 @@ def hints(event: FlaggedEvent, count: int = 1) -> list[Hint]:
     command = str(event.fields.get("process.command_line") or "")[:MAX_TEXT].lower()
     message = event.message[:MAX_TEXT].lower()
     script = str(event.fields.get("powershell.file.script_block_text") or "")[:MAX_TEXT].lower()
-    facts = Facts(event=event, command=f"{command} {script}" if command or script else message,
-                  text=f"{event.process_name.lower()} {message} {command}", count=count)
+    facts = Facts(
+        event=event,
+        command=f"{command} {script}" if command or script else message,
+        text=f"{event.process_name.lower()} {message} {command}",
+        count=count,
+    )
     return [hint for hint in HINTS if hint.applies(facts)]
 
 

@@ -66,9 +66,7 @@ class Alert(models.Model):
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="assigned_alerts"
     )
-    explanation_state = models.CharField(
-        max_length=16, choices=ExplanationState, default=ExplanationState.PENDING
-    )
+    explanation_state = models.CharField(max_length=16, choices=ExplanationState, default=ExplanationState.PENDING)
     explanation_lease_until = models.DateTimeField(null=True, blank=True)
     explanation_attempts = models.PositiveSmallIntegerField(default=0)
     #: Grows with every change; a write that names an older one is refused.
@@ -166,7 +164,9 @@ class Verdict(models.Model):
     value = models.CharField(max_length=32, choices=VerdictValue)
     note = models.TextField(blank=True, max_length=10_000)
     decided_by = models.CharField(max_length=16, choices=DecidedBy)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="verdicts")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="verdicts"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -22,9 +22,12 @@ def group_flagged() -> int:
 
 @shared_task(name="alerts.tasks.explain_pending")
 def explain_pending() -> int:
-    """Explain what waits for an explanation; return how many alerts were handled."""
+    """Explain some of what waits, and ask for another turn when there may be more; return how many were handled."""
     state.answer(grouping.EXPLAIN_BELL)
-    return explaining.explain_pending()
+    handled = explaining.explain_pending()
+    if handled == explaining.BATCH:
+        grouping.wake_explaining()
+    return handled
 
 
 @shared_task(name="alerts.tasks.explain_alert")

@@ -1,5 +1,6 @@
 """Synthetic events of about 400 bytes for load: web, SSH, Windows and Zeek, from a seed."""
 
+import datetime as dt
 import random
 from typing import Any
 
@@ -11,9 +12,10 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 
 
 
 def _web(rng: random.Random, time: float) -> dict[str, Any]:
+    when = dt.datetime.fromtimestamp(time, dt.UTC)
     path, size = rng.choice(PATHS), rng.randrange(200, 20_000)
     line = (
-        f"198.51.100.{rng.randrange(1, 250)} - - [22/Nov/2026:10:{rng.randrange(60):02d}:{rng.randrange(60):02d} +0000]"
+        f"198.51.100.{rng.randrange(1, 250)} - - [{when:%d/%b/%Y:%H:%M:%S} +0000]"
         f' "GET {path}?session={rng.getrandbits(64):016x}&page={rng.randrange(40)} HTTP/1.1" 200 {size}'
         f' "https://shop.example/catalogue/section/{rng.randrange(90)}" "{AGENT}" rt=0.0{rng.randrange(9)}'
     )
@@ -23,7 +25,7 @@ def _web(rng: random.Random, time: float) -> dict[str, Any]:
 def _ssh(rng: random.Random, time: float) -> dict[str, Any]:
     host, user = rng.choice(HOSTS), rng.choice(USERS)
     line = (
-        f"<38>Nov 22 10:{rng.randrange(60):02d}:{rng.randrange(60):02d} {host} sshd[{rng.randrange(900, 32_000)}]: "
+        f"<38>{dt.datetime.fromtimestamp(time, dt.UTC):%b %d %H:%M:%S} {host} sshd[{rng.randrange(900, 32_000)}]: "
         f"Accepted publickey for {user} from 10.20.{rng.randrange(4)}.{rng.randrange(1, 250)} "
         f"port {rng.randrange(20_000, 60_000)} ssh2: RSA SHA256:{rng.getrandbits(250):063x}"
     )

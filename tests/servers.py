@@ -28,11 +28,9 @@ import redis
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
-#: Durability costs time and a test database needs none.
+#: Durability costs time and a test database needs none; a benchmark keeps it.
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 POSTGRESQL_SETTINGS = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
     "max_connections": "100",
     "shared_buffers": "64MB",
     "listen_addresses": "127.0.0.1",
@@ -132,14 +130,15 @@ def accepts_connections(url: str) -> bool:
 
 
 @contextmanager
-def postgresql(directory: Path) -> Iterator[str]:
+def postgresql(directory: Path, *, durable: bool) -> Iterator[str]:
     """Run PostgreSQL and hand out its ``DATABASE_URL``."""
     home = directory / "postgresql"
     home.mkdir(mode=0o700)
     identity, password, port = unprivileged(home), secrets.token_hex(16), free_port()
     programs = postgresql_programs(directory)
     cluster, log = initialise(programs, home, password, identity), directory / "postgresql.log"
-    options = [f"-c{name}={value}" for name, value in (POSTGRESQL_SETTINGS | {"port": str(port)}).items()]
+    chosen = POSTGRESQL_SETTINGS | {"port": str(port)} | ({} if durable else NOT_DURABLE)
+    options = [f"-c{name}={value}" for name, value in chosen.items()]
     url = f"postgresql://winnow:{password}@127.0.0.1:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(  # type: ignore[call-overload]
@@ -202,15 +201,18 @@ def is_named(variable: str) -> bool:
 
 
 @contextmanager
-def servers() -> Iterator[dict[str, str]]:
-    """Run what the environment does not already name and hand out the variables for the command."""
+def servers(*, durable: bool = False) -> Iterator[dict[str, str]]:
+    """Run what the environment does not already name and hand out the variables for the command.
+
+    ``durable`` leaves PostgreSQL's commits as safe, and as slow, as in production.
+    """
     with ExitStack() as stack:
         # A directory that even an unprivileged account may walk through; what is in it stays closed.
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="winnow-servers-")))
         directory.chmod(0o711)
         variables = {}
         if not is_named("DATABASE_URL"):
-            variables["DATABASE_URL"] = stack.enter_context(postgresql(directory))
+            variables["DATABASE_URL"] = stack.enter_context(postgresql(directory, durable=durable))
         if not is_named("REDIS_URL"):
             variables["REDIS_URL"] = stack.enter_context(redis_server(directory))
         yield variables

@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PRINT = "import json; from triage import settings as s; print(json.dumps({n: getattr(s, n) for n in %r}, default=str))"
 
+pytestmark = pytest.mark.once
+
 
 def load(tmp_path: Path, names: tuple[str, ...] = (), **variables: str) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "WINNOW_DATA_DIR": str(tmp_path / "data")} | variables
@@ -53,7 +55,7 @@ def test_nothing_set_means_embedded(tmp_path: Path):
     assert database["ENGINE"] == "django.db.backends.sqlite3"
     assert database["NAME"] == str(tmp_path / "data" / "winnow.sqlite3")
     assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
-    assert found["CELERY_BROKER_URL"] == "filesystem://"
+    assert found["CELERY_BROKER_URL"] == "filesystem://localhost"
     assert found["DEBUG"] is False
     assert found["LLM_DATA_POLICY"] == "pseudonymise"
     assert found["ALLOWED_HOSTS"] == ["127.0.0.1", "localhost", "[::1]"]

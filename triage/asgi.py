@@ -14,9 +14,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "triage.settings")
 def _application() -> Any:
     """Set Django up first: the intake's modules need its tables."""
     django = get_wsgi_application()
+    from triage.celery import app
     from triage.intake.application import Application
 
-    return Application(django)
+    def wake() -> None:
+        app.send_task("triage.tasks.process_pending", retry=False, ignore_result=True)
+
+    return Application(django, wake=wake)
 
 
 application = _application()

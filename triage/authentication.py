@@ -39,7 +39,7 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def new_token(prefix: str) -> str:
+def new_token(prefix: str = "wi") -> str:
     """Return a fresh random token of 256 bits; the prefix says what it is for (``wi`` intake, ``wa`` API)."""
     return f"{prefix}_{secrets.token_urlsafe(32)}"
 

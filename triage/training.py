@@ -4,6 +4,7 @@ Handed: the kept raw batches. Hands on: a :class:`~triage.models.ModelVersion`, 
 the gate's words. Runs in the ``learn`` queue, never in the path of an event.
 """
 
+import datetime as dt
 import logging
 import secrets
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 #: The share of events that may be flagged is kept inside these bounds, whatever the daily budget says.
 MIN_SHARE, MAX_SHARE = 0.0001, 0.02
 SECONDS_PER_DAY = 86_400.0
+#: How long to wait for more events after a first model failed or was refused.
+RETRY_SECONDS = 60.0
 
 
 class NotEnoughHistoryError(RuntimeError):
@@ -34,8 +37,14 @@ def events_available() -> int:
 
 
 def first_model_is_due() -> bool:
-    """Return whether there is no champion yet and enough has come in to learn from."""
+    """Return whether there is no champion yet and enough has come in to learn from.
+
+    After a try that failed or was refused, the next one waits: more events must come in first.
+    """
     if ModelVersion.objects.filter(status=ModelStatus.CHAMPION).exists():
+        return False
+    just_now = timezone.now() - dt.timedelta(seconds=RETRY_SECONDS)
+    if LearnState.objects.filter(phase__in=["failed", "refused"], changed_at__gt=just_now).exists():
         return False
     return events_available() >= settings.LEARN_MIN_EVENTS
 
@@ -76,7 +85,7 @@ def learn(reason: str) -> ModelVersion:
     except Exception as error:
         say("failed", f"{type(error).__name__}: {error}")
         raise
-    say("idle", f"{model.version}: {model.decision}")
+    say("refused" if model.status == ModelStatus.REJECTED else "idle", f"{model.version}: {model.decision}")
     return model
 
 

@@ -10,7 +10,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.models import Alert, AlertEvent, AlertOrigin, AlertStatus, AuditEntry, Explanation, ExplanationState, Verdict
+from alerts.models import (
+    Alert,
+    AlertEvent,
+    AlertOrigin,
+    AlertStatus,
+    AuditEntry,
+    Explanation,
+    ExplanationState,
+    Verdict,
+)
 from triage.models import Event
 
 TOP_EVENTS = 10

@@ -68,6 +68,11 @@ class SourceStats:
         return [(name, n, 100 * n / total) for name, n in self.parsers.most_common()]
 
     @property
+    def fallback_reasons(self) -> list[tuple[str, int]]:
+        """``(reason, events)``, most frequent first."""
+        return self.discards.most_common(20)
+
+    @property
     def fallback(self) -> int:
         """Events that no parser understood."""
         return self.parsers.get("fallback", 0)

@@ -146,9 +146,7 @@ def _after(cursor: str) -> Q:
 
 def facets(wanted: QueueFilter) -> Facets:
     """Return every filter choice with its count: two queries."""
-    groups = list(
-        _searched(wanted.search).order_by().values("status", "severity", "source_id").annotate(n=Count("id"))
-    )
+    groups = list(_searched(wanted.search).order_by().values("status", "severity", "source_id").annotate(n=Count("id")))
 
     def count(**fixed: object) -> int:
         asked: dict[str, object] = {"status": wanted.status, "severity": wanted.severity, "source_id": wanted.source}

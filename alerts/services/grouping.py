@@ -56,7 +56,7 @@ def _group_once(limit: int) -> int:
         _place([event for event in events if event.pk not in placed])
         for start in range(0, len(events), CHUNK):
             Event.objects.filter(pk__in=[event.pk for event in events[start : start + CHUNK]]).update(grouped=True)
-        transaction.on_commit(_wake_explaining, robust=True)
+        transaction.on_commit(wake_explaining, robust=True)
     return len(events)
 
 
@@ -75,7 +75,7 @@ def _already_placed(events: Sequence[Event]) -> set[int]:
     return placed
 
 
-def _wake_explaining() -> None:
+def wake_explaining() -> None:
     """Ring for the explainers; a lost message is found by the sweep."""
     if state.ring(EXPLAIN_BELL):
         current_app.send_task(EXPLAIN_TASK)

@@ -115,9 +115,7 @@ def record_verdict(
         before = alert.status
         if value != VerdictValue.UNDETERMINED:
             alert.status = AlertStatus.CLOSED
-        verdict = Verdict.objects.create(
-            alert=alert, value=value, note=note, decided_by=actor.kind, user=actor.user
-        )
+        verdict = Verdict.objects.create(alert=alert, value=value, note=note, decided_by=actor.kind, user=actor.user)
         details = {"value": value, "verdict_id": verdict.pk, "status": [before, alert.status], "note": bool(note)}
         _save(alert, ["status"], actor=actor, action="verdict", details=details)
     return verdict
@@ -165,7 +163,10 @@ def _decide_chunk(
     )
     AuditEntry.objects.bulk_create(
         AuditEntry(
-            alert_id=pk, actor=actor.name, actor_kind=actor.kind, action="verdict",
+            alert_id=pk,
+            actor=actor.name,
+            actor_kind=actor.kind,
+            action="verdict",
             details={"value": value, "status": ["open", status], "note": bool(note), "bulk": True},
         )
         for pk in taken
@@ -180,9 +181,7 @@ def assign(*, alert_id: int, assignee: User | None, user: User, expected_revisio
         before = alert.assignee.get_username() if alert.assignee else None
         alert.assignee = assignee
         details = {"from": before, "to": assignee.get_username() if assignee else None}
-        return _save(
-            alert, ["assignee"], actor=_actor(user, DecidedBy.PERSON, ""), action="assign", details=details
-        )
+        return _save(alert, ["assignee"], actor=_actor(user, DecidedBy.PERSON, ""), action="assign", details=details)
 
 
 def reopen(*, alert_id: int, user: User, expected_revision: int | None) -> Alert:

@@ -9,9 +9,17 @@ import math
 from django import template
 from django.utils import timezone
 
+from alerts.models import Alert
+from alerts.selectors.alert import is_blind
 from alerts.text import elided, visible
 
 register = template.Library()
+
+
+@register.filter
+def blind(alert: Alert) -> bool:
+    """Whether score and explanation of an alert are hidden from its reviewer."""
+    return is_blind(alert)
 
 
 @register.filter

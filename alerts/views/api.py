@@ -53,9 +53,9 @@ def api(method: str, role: str, scope: str) -> Callable[[ApiView], ApiView]:
             try:
                 user = _caller(request, scope)
                 if not has_role(user, role):
-                    raise ApiError(403, "forbidden", f"this needs the role {role}")  # noqa: TRY301 - one way out
+                    raise ApiError(403, "forbidden", f"this needs the role {role}")
                 if request.method != method:
-                    raise ApiError(405, "method_not_allowed", f"only {method}")  # noqa: TRY301 - one way out
+                    raise ApiError(405, "method_not_allowed", f"only {method}")
                 return view(request, user, *args, **kwargs)
             except ApiError as error:
                 return _error(error.status, error.code, str(error))

@@ -5,9 +5,9 @@ import http.client
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,20 +25,26 @@ class Deployment:
         self.environment = environment
         self.manage("migrate", "--verbosity", "0")
         self.token = self.manage("create_source", "edge").split()[-1]
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
-        )  # fmt: skip
-        self.errors: list[str] = []
-        threading.Thread(target=self._collect_errors, daemon=True).start()
+        self.log = Path(environment["WINNOW_DATA_DIR"]) / "up.log"
+        with self.log.open("ab") as log:
+            command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *arguments]
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=ROOT)
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line.startswith("ready http://127.0.0.1:"), (line, self.errors)
+        line = self.process.stdout.readline().decode()
+        assert line.startswith("ready http://127.0.0.1:"), (line, self.log.read_text())
         self.port = int(line.rsplit(":", 1)[1])
 
-    def _collect_errors(self) -> None:
-        assert self.process.stderr is not None
-        self.errors.extend(self.process.stderr)
+    def close(self) -> None:
+        """End every process, however the test went."""
+        children = self.children()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def manage(self, *arguments: str) -> str:
         """Run a management command against the same database."""
@@ -109,8 +115,4 @@ def deploy(tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
 
         yield start
         for deployment in running:
-            if deployment.process.poll() is None:
-                deployment.process.kill()
-            deployment.process.wait(10)
-            for pid in deployment.children():
-                os.kill(pid, 9)
+            deployment.close()

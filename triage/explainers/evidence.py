@@ -105,16 +105,18 @@ def _why_it_may_be_benign(request: ExplanationRequest) -> tuple[Claim, ...]:
 def _next_checks(request: ExplanationRequest) -> tuple[str, ...]:
     """Return concrete checks from the fields that are there, most telling first."""
     values = {name: value for name, (_, value) in _fields(request).items()}
-    user, host, address = (values.get(name, "") for name in ("user.name", "host.name", "source.ip"))
+    user, host, address, process, target = (
+        values.get(name, "") for name in ("user.name", "host.name", "source.ip", "process.name", "destination.ip")
+    )
     before = f"in the hour before {_clock(values['@timestamp'])}" if "@timestamp" in values else "in the hour before"
     checks = [
         f"List logins of {user} on host {host} {before}." if user and host else "",
         f"List logins of {user} {before}." if user and not host else "",
         f"Ask {user} or the owner of the account whether this was them." if user else "",
         f"Search for other events from {address} {before}." if address else "",
-        f"Find what started {values.get('process.name', '')} on {host or 'the host'}." if "process.name" in values else "",
+        f"Find what started {process} on {host or 'the host'}." if process else "",
         f"List changes and deployments on host {host} {before}." if host else "",
-        f"Look up connections to {values.get('destination.ip', '')} from other hosts." if "destination.ip" in values else "",
+        f"Look up connections to {target} from other hosts." if target else "",
     ]
     concrete = [lines.plain(check, MAX_CLAIM) for check in checks if check]
     return tuple(concrete[:MAX_CHECKS]) or (f"Read the raw record and the events around it ({request.title}).",)

@@ -46,7 +46,7 @@ class Pseudonyms:
 
     def _add(self, kind: str, value: str) -> None:
         value = value.strip()
-        if not value or value.lower() in GENERIC or value.lower() in self._by_value:
+        if value.lower() in GENERIC or value.lower() in self._by_value or not _identifies(value):
             return
         name = self._next_name(PREFIXES[kind])
         self._by_value[value.lower()] = name
@@ -70,10 +70,23 @@ class Pseudonyms:
                 self._add("address", address)
 
     def hide(self, text: str) -> str:
-        """Return the text with every known name replaced."""
+        """Return the text with every known name replaced, also one that a cap cut through at the end."""
         if self._pattern is None:
             return text
-        return self._pattern.sub(lambda match: self._by_value[match.group().lower()], text)
+        text = self._without_cut_name(text)
+        # Case folding knows letters that lower() does not map back; such a name is hidden without a way back.
+        return self._pattern.sub(lambda match: self._by_value.get(match.group().lower(), "HIDDEN"), text)
+
+    def _without_cut_name(self, text: str) -> str:
+        stem = text.removesuffix("…")
+        if stem == text:
+            return text
+        lowered = stem.lower()
+        lengths = (
+            n for value in self._by_value for n in range(len(value) - 1, SHORT - 1, -1) if lowered.endswith(value[:n])
+        )
+        cut = max(lengths, default=0)
+        return f"{stem[: len(stem) - cut]}…" if cut else text
 
     def restore(self, text: str) -> str:
         """Return the text with every pseudonym replaced by its name; unknown ones stay."""
@@ -85,7 +98,13 @@ class Pseudonyms:
         return dict(self._by_name)
 
 
-_NAME = re.compile(r"\b(?:USER|HOST|IP|MAIL)_\d{1,6}\b")
+#: A pseudonym may stand inside a longer word, because a name did.
+_NAME = re.compile(r"(?:USER|HOST|IP|MAIL)_\d{1,6}(?!\d)")
+
+
+def _identifies(value: str) -> bool:
+    """Tell whether a value can name anybody: not empty, not a single character, not a small number like uid 0."""
+    return len(value) > 1 and not (value.isdigit() and len(value) < 5)
 
 
 def _alternatives(values: Iterable[str]) -> re.Pattern[str] | None:

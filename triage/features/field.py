@@ -36,13 +36,15 @@ def size_of(value: Any) -> float:
 class FieldModel:
     """What is usual for one field. ``scale`` damps a type of evidence that cries wolf on held-back events."""
 
-    __slots__ = ("_cache", "grid", "scale", "tables", "total")
+    __slots__ = ("_cache", "_marks", "grid", "scale", "tables", "total")
 
     def __init__(self, tables: Mapping[str, MassTable], grid: np.ndarray, scale: np.ndarray) -> None:
         self.tables = dict(tables)
         self.grid = grid
         self.scale = scale
         self.total = self.tables["value"].total
+        low, first, p10, *_, p90, p99, _, high = grid.tolist()
+        self._marks = (low, first, p99, high, max(p90 - p10, 0.25))
         self._cache: dict[Any, tuple[float, ...]] = {}
 
     @classmethod
@@ -62,6 +64,11 @@ class FieldModel:
         places = np.searchsorted(share, GRID * share[-1], side="left").clip(max=len(order) - 1)
         tables = {name: MassTable.learn(counts[name], cap=CAPS[name]) for name in TABLES}
         return cls(tables, np.array(sizes)[order][places], np.ones(len(TYPES)))
+
+    def rescale(self, scale: np.ndarray) -> None:
+        """Set the damping of each type of evidence, shape ``(len(TYPES),)``."""
+        self.scale = scale
+        self._cache.clear()
 
     def evidence(self, value: Any) -> tuple[float, ...]:
         """Return the scaled evidence of a value, one number per type."""
@@ -83,9 +90,15 @@ class FieldModel:
         rare = tables["value"].of(found["value"][0])
         if not found["shape"]:
             return rare, 0.0, 0.0, 0.0, self.size_evidence(size_of(value)), 0.0
-        worst = sorted((tables["word"].of(token) for token in found["word"]), reverse=True)[:3]
-        strange = [tables["character"].of(token) for token in found["character"]]
-        order = [tables["order"].of(token) for token in found["order"]]
+        table = tables["word"]
+        known, unseen = table.evidence.get, table.unseen
+        worst = sorted((known(token, unseen) for token in found["word"]), reverse=True)[:3]
+        table = tables["character"]
+        known, unseen = table.evidence.get, table.unseen
+        strange = [known(token, unseen) for token in found["character"]]
+        table = tables["order"]
+        known, unseen = table.evidence.get, table.unseen
+        order = [known(token, unseen) for token in found["order"]]
         return (
             rare,
             tables["shape"].of(found["shape"][0]),
@@ -97,10 +110,9 @@ class FieldModel:
 
     def size_evidence(self, size: float) -> float:
         """Return how far a size lies in or beyond the upper or lower tail of the learned sizes."""
-        low, first, p10, *_, p90, p99, _, high = self.grid.tolist()
+        low, first, p99, high, spread = self._marks
         if first <= size <= p99:
             return 0.0
-        spread = max(p90 - p10, 0.25)
         if size > high:
             return float(5.0 + 2.0 * (size - high) / spread)
         if size < low:
@@ -116,12 +128,12 @@ def analyse(value: Any) -> dict[str, list[str]]:
     text = str(value)
     masked = mask(text)
     parts = words(masked)
-    distinct = sorted(set(parts))
+    distinct = list(dict.fromkeys(parts))
     order = [f"{a} {b} {c}" for a, b, c in zip(["^", *parts], [*parts, "$"], [*parts[1:], "$", "$"], strict=False)]
     return {
         "value": [masked[:200]],
         "shape": [shape(text)],
         "word": distinct,
-        "character": sorted(characters(masked)),
+        "character": list(characters(masked)),
         "order": order,
     }

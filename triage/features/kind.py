@@ -6,13 +6,14 @@ Handed: events of one kind, as cells. Hands on: the evidence columns of an event
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from triage.features.field import MAX_EVIDENCE, NOTHING, TYPES, FieldModel
-from triage.features.mass import MassTable
+from triage.features.field import CACHE_SIZE, MAX_EVIDENCE, NOTHING, TYPES, FieldModel
+from triage.features.mass import SEPARATOR, MassTable
 from triage.features.tokens import as_number, bucket, mask
 
 Cells = Sequence[tuple[str, Any]]
@@ -38,16 +39,36 @@ PAIR_CAP = 6_000
 SETS_CAP = 500
 
 
+@lru_cache(maxsize=50_000)
+def text_pair_token(text: str) -> str:
+    """Return the token a text has in a pair."""
+    number = as_number(text)
+    return mask(text)[:80] if number is None else bucket(number)
+
+
 def pair_token(value: Any) -> str:
     """Return the token a value has in a pair."""
-    number = as_number(value)
+    if type(value) is str and len(value) <= 200:
+        return text_pair_token(value)
+    # True and 1 are one key in a dict, so they must be one token too.
+    number = as_number(int(value) if isinstance(value, bool) else value)
     return mask(str(value))[:80] if number is None else bucket(number)
 
 
 class KindModel:
     """What is usual within one kind of events."""
 
-    __slots__ = ("fields", "new_field", "pair_names", "pair_scale", "pairs", "sets", "sets_scale", "total")
+    __slots__ = (
+        "_pair_cache",
+        "fields",
+        "new_field",
+        "pair_names",
+        "pair_scale",
+        "pairs",
+        "sets",
+        "sets_scale",
+        "total",
+    )
 
     def __init__(
         self,
@@ -62,6 +83,7 @@ class KindModel:
         self.pairs = dict(pairs)
         self.pair_names = tuple(dict.fromkeys(name for pair in self.pairs for name in pair))
         self.sets = sets
+        self._pair_cache: dict[tuple[Any, ...], tuple[float, float, float]] = {}
         self.new_field = float(scales["new_field"])
         self.sets_scale = float(scales["sets"])
         self.pair_scale: dict[tuple[str, str], float] = dict(zip(self.pairs, scales["pairs"], strict=True))
@@ -83,10 +105,27 @@ class KindModel:
         found = dict(cells)
         tokens = {name: pair_token(found[name]) for name in self.pair_names if name in found}
         return [
-            (min(MAX_EVIDENCE, table.of(f"{tokens[a]}\x1e{tokens[b]}") * self.pair_scale[a, b]), (a, b), (tokens[a], tokens[b]))
+            (
+                min(MAX_EVIDENCE, table.of(f"{tokens[a]}\x1e{tokens[b]}") * self.pair_scale[a, b]),
+                (a, b),
+                (tokens[a], tokens[b]),
+            )
             for (a, b), table in self.pairs.items()
             if a in tokens and b in tokens
         ]
+
+    def _pair_columns(self, cells: Cells) -> tuple[float, float, float]:
+        """Return the largest pair evidence, the sum of the five largest, and the sum of all."""
+        found = dict(cells)
+        key = tuple([found.get(name) for name in self.pair_names])
+        known = self._pair_cache.get(key)
+        if known is None:
+            pairs = sorted((evidence for evidence, _, _ in self.pair_evidence(cells)), reverse=True)
+            known = (pairs[0], math.fsum(pairs[:5]), math.fsum(pairs)) if pairs else (0.0, 0.0, 0.0)
+            if len(self._pair_cache) >= CACHE_SIZE:
+                self._pair_cache.clear()
+            self._pair_cache[key] = known
+        return known
 
     def row(self, cells: Cells, *, is_new: bool) -> list[float]:
         """Return the evidence columns of one event."""
@@ -104,11 +143,11 @@ class KindModel:
             worst = sorted(column, reverse=True)
             row.append(worst[0])
             row.append(math.fsum(worst[:3]))
-        pairs = sorted((found[0] for found in self.pair_evidence(cells)), reverse=True)
+        most, top5, all_pairs = self._pair_columns(cells)
         together = self.sets.of(fields_together(cells)) * self.sets_scale
-        row += [pairs[0], math.fsum(pairs[:5])] if pairs else [0.0, 0.0]
+        row += [most, top5]
         row += [together, self.new_field * min(new_fields, 3), float(is_new)]
-        row.append(math.fsum(map(max, each)) + 0.2 * math.fsum(pairs) + together)
+        row.append(math.fsum(map(max, each)) + 0.2 * all_pairs + together)
         return row
 
     def damp(self, events: Sequence[Cells]) -> None:
@@ -127,8 +166,9 @@ class KindModel:
                 pairs.setdefault(names, []).append(evidence)
         for name, rows in seen.items():
             columns = np.array(rows)
-            self.fields[name].scale = np.array([damping(columns[:, i]) for i in range(len(TYPES))])
+            self.fields[name].rescale(np.array([damping(columns[:, i]) for i in range(len(TYPES))]))
         self.pair_scale = {names: damping(np.array(pairs.get(names, []))) for names in self.pairs}
+        self._pair_cache.clear()
         self.sets_scale = damping(np.array(sets))
         self.new_field = min(self.new_field, -math.log((new_fields + 0.5) / (len(events) + 1)))
 
@@ -143,7 +183,13 @@ def damping(evidence: np.ndarray) -> float:
 
 def fields_together(cells: Cells) -> str:
     """Return the set of field names of an event as one token."""
-    return ",".join(sorted({name for name, _ in cells}))[:1_000]
+    return join_names(tuple([name for name, _ in cells]))
+
+
+@lru_cache(maxsize=10_000)
+def join_names(names: tuple[str, ...]) -> str:
+    """Return distinct names in order as one token."""
+    return ",".join(sorted(set(names)))[:1_000].replace(SEPARATOR, " ")
 
 
 def choose_pairs(fields: Mapping[str, FieldModel], total: int) -> list[tuple[str, str]]:

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-SEPARATOR = "\x1f"
+from triage.features.tokens import UNIT_SEPARATOR
+
+SEPARATOR = UNIT_SEPARATOR
 
 
 class MassTable:
@@ -57,9 +59,9 @@ class MassTable:
 def pack(tables: Iterable[MassTable]) -> dict[str, Any]:
     """Return tables as a few flat arrays: the artefact must not hold a node per token."""
     tables = list(tables)
-    text = "".join(token + SEPARATOR for table in tables for token in map(_clean, table.counts))
+    text = "".join(token + SEPARATOR for table in tables for token in table.counts)
     return {
-        "tokens": np.frombuffer(text.encode("utf-8", "replace"), dtype=np.uint8).copy(),
+        "tokens": np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8).copy(),
         "counts": np.array([count for table in tables for count in table.counts.values()], dtype=np.int64),
         "sizes": np.array([len(table.counts) for table in tables], dtype=np.int64),
         "totals": np.array([table.total for table in tables], dtype=np.int64),
@@ -67,13 +69,9 @@ def pack(tables: Iterable[MassTable]) -> dict[str, Any]:
     }
 
 
-def _clean(token: str) -> str:
-    return token.replace(SEPARATOR, " ")
-
-
 def unpack(state: Mapping[str, Any]) -> list[MassTable]:
     """Return the tables that :func:`pack` packed; raise ``ValueError`` when the arrays do not fit together."""
-    tokens = state["tokens"].tobytes().decode("utf-8").split(SEPARATOR)[:-1]
+    tokens = state["tokens"].tobytes().decode("utf-8", "surrogatepass").split(SEPARATOR)[:-1]
     counts = state["counts"].tolist()
     sizes = state["sizes"].tolist()
     if len(tokens) != len(counts) or sum(sizes) != len(counts) or min(sizes, default=0) < 0:

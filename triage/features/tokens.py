@@ -13,6 +13,8 @@ from urllib.parse import unquote_plus
 from triage.contracts import ParsedEvent
 
 MAX_TEXT = 1_500
+#: Tables are stored with this character between tokens; no token may hold it.
+UNIT_SEPARATOR = "\x1f"
 MAX_WORDS = 250
 MAX_LIST = 12
 MAX_PARAMETERS = 24
@@ -35,7 +37,7 @@ def mask(text: str) -> str:
     >>> mask("Session 4711 of host-12")
     'session # of host-#'
     """
-    return _MASK.sub("#", text[:MAX_TEXT].lower())
+    return _MASK.sub("#", text[:MAX_TEXT].lower()).replace(UNIT_SEPARATOR, " ")
 
 
 def shape(text: str) -> str:
@@ -44,7 +46,7 @@ def shape(text: str) -> str:
     >>> shape("Alice Smith-42")
     'Aa Aa-9'
     """
-    outline = _OTHERS.sub("\u00e9", text[:160])
+    outline = _OTHERS.sub("\u00e9", text[:160]).replace(UNIT_SEPARATOR, " ")
     outline = _DIGITS.sub("9", _SMALLS.sub("a", _CAPITALS.sub("A", outline)))
     return _SHAPE_REPEAT.sub(r"\1", outline)[:60]
 
@@ -81,7 +83,7 @@ def as_number(value: Any) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        number = float(value) if abs(value) < 1e300 else math.inf
+        number = float(value) if abs(value) < 10**300 else math.inf
         return number if math.isfinite(number) else None
     if isinstance(value, str) and len(value) <= 15 and value.isascii() and value.isdigit():
         return float(value)
@@ -109,13 +111,16 @@ def cells(event: ParsedEvent) -> list[tuple[str, Any]]:
         if name in IGNORED_FIELDS:
             continue
         if isinstance(value, list):
-            found.extend((name, item) for item in value[:MAX_LIST])
+            found.extend(
+                (name, item if isinstance(item, str | int | float) else str(item)) for item in value[:MAX_LIST]
+            )
         elif isinstance(value, str):
             _add_text(found, name, value, fields)
         else:
-            found.append((name, value))
+            found.append((name, value if isinstance(value, int | float) else str(value)))
     message = event.message
-    if message and message[0] not in "{[<" and message not in fields.values():
+    # A JSON message repeats the fields it was read into.
+    if message and (not fields or message[0] not in "{[<") and message not in fields.values():
         found.append(("message", message))
     return found
 

@@ -4,6 +4,7 @@ Handed: ASGI connections from the server. Hands on: replies. Django runs behind 
 threads that stay, so that its database connections do too; static files are served from the apps' folders.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,14 @@ def with_static_files(django: Any) -> Any:
 
 
 class Application:
-    """The ASGI application. Its intake threads start with the first request and end with the server."""
+    """The ASGI application. Its intake threads start with the first request and end with the server.
 
-    def __init__(self, django: Any) -> None:
+    ``django`` is the WSGI application of the pages; ``wake`` sends the pipeline's message.
+    """
+
+    def __init__(self, django: Any, *, wake: Callable[[], object]) -> None:
         self._pages: Any = WSGIMiddleware(with_static_files(django), workers=PAGE_THREADS)
-        self._doorbell = database.Doorbell()
+        self._doorbell = database.Doorbell(wake)
         backlog = database.Backlog()
         self._commit = GroupCommit(
             database.insert,

@@ -101,8 +101,8 @@ class GroupCommit:
     """The writer thread and its queue.
 
     ``store`` is handed the batches of a group and returns when they are committed; what it raises refuses
-    the group. ``on_commit`` is called after each commit, ``idle`` about once a second from the thread,
-    ``on_close`` when the thread ends.
+    the group. ``on_commit`` is called after each commit and must not wait, ``idle`` about once a second from
+    the thread, ``on_close`` when the thread ends.
     """
 
     def __init__(
@@ -183,7 +183,6 @@ class GroupCommit:
             self._commit_singly(group)
         else:
             self._resolve(group, error)
-        self._on_commit()
 
     def _commit_singly(self, group: list[_Waiting]) -> None:
         """Keep one bad body from refusing its neighbours."""
@@ -193,6 +192,7 @@ class GroupCommit:
     def _try_store(self, submissions: list[Submission]) -> BusyError | None:
         try:
             self._store(join(submissions))
+            self._on_commit()
         except BusyError as error:
             return error
         except Exception as error:  # whatever it is, the senders must be told that nothing is stored

@@ -6,7 +6,7 @@ before is left out: it is stored already, so its sender gets the same success.
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -93,9 +93,13 @@ class Backlog:
 
 
 class Doorbell:
-    """Wakes the pipeline after a commit. A bell nobody hears loses nothing: a sweep finds the rows."""
+    """Wakes the pipeline after a commit; ``wake`` sends the message.
 
-    def __init__(self) -> None:
+    A bell that nobody hears loses nothing: a sweep finds the rows.
+    """
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self._wake = wake
         self._wanted = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -120,20 +124,15 @@ class Doorbell:
             self._wanted.wait()
             self._wanted.clear()
             if not self._closing:
-                send_wake_up()
+                self._ring_once()
 
-
-def send_wake_up() -> None:
-    """Send the pipeline's message unless one is under way; a broker's failure is logged and that is all."""
-    from kombu.exceptions import KombuError
-
-    from triage.celery import app
-
-    try:
-        if state.ring("pipeline"):
-            app.send_task("triage.tasks.process_pending", retry=False, ignore_result=True)
-    except (KombuError, OSError) as error:
-        logger.warning("cannot wake the pipeline: %s", error)
+    def _ring_once(self) -> None:
+        """Send the message unless one is under way; whatever a broker throws is logged and that is all."""
+        try:
+            if state.ring("pipeline"):
+                self._wake()
+        except Exception as error:
+            logger.warning("cannot wake the pipeline: %s: %s", type(error).__name__, error)
 
 
 def close_connection() -> None:

@@ -19,7 +19,7 @@ from triage import authentication, receivers
 from triage.authentication import SourceIdentity
 from triage.intake import errors
 from triage.intake.commit import BusyError, GroupCommit, Submission
-from triage.intake.database import Backlog
+from triage.intake.database import Backlog, close_connection
 from triage.intake.errors import Disconnected, Refusal
 from triage.intake.http import Receive, Reply, Request, Scope, Send, read_body, request_of, send_reply
 from triage.intake.inflate import inflate, known
@@ -33,6 +33,10 @@ logger = logging.getLogger(__name__)
 INLINE_BYTES = 64 * 2**10
 #: Large bodies worked on at once; each may take a multiple of the body limit in memory.
 LARGE_AT_ONCE = 2
+#: Body bytes that all requests together may hold while they arrive; one body may always come.
+MAX_ARRIVING_BYTES = 256 * 2**20
+#: What a body without a declared length counts for.
+UNDECLARED_BYTES = 2**20
 MAX_KEY_LENGTH = 200
 
 
@@ -46,6 +50,7 @@ class Front:
     def __init__(self, *, commit: GroupCommit | _Committer, backlog: Backlog) -> None:
         self._commit = commit
         self._backlog = backlog
+        self._arriving = 0
         self._lookups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake-token")
         self._large = ThreadPoolExecutor(max_workers=LARGE_AT_ONCE, thread_name_prefix="intake-body")
 
@@ -63,7 +68,7 @@ class Front:
 
     def close(self) -> None:
         """End the threads and give their connections back."""
-        self._lookups.submit(connection.close)
+        self._lookups.submit(close_connection)  # in its own thread, where its connection is
         self._lookups.shutdown()
         self._large.shutdown()
 
@@ -96,11 +101,25 @@ class Front:
             raise Refusal(errors.ENCODING)
         if self._backlog.is_full():
             raise Refusal(errors.BUSY)
-        wire = await read_body(request, receive, settings.MAX_WIRE_BYTES)
-        body, reading = await self._read(endpoint, request, wire, encoding)
+        body, reading = await self._arrive(endpoint, request, receive, encoding)
         if reading.record_count:
             await self._commit.submit(_submission(source, request, body, reading))
         return endpoint.accepted(reading)
+
+    async def _arrive(
+        self, endpoint: IntakeProtocol, request: Request, receive: Receive, encoding: str
+    ) -> tuple[bytes, Reading]:
+        """Read and interpret a body within the memory that all arriving bodies share."""
+        limit = settings.MAX_WIRE_BYTES
+        size = min(UNDECLARED_BYTES if request.declared_length is None else request.declared_length, limit)
+        if self._arriving and self._arriving + size > MAX_ARRIVING_BYTES:
+            raise Refusal(errors.BUSY)
+        self._arriving += size
+        try:
+            wire = await read_body(request, receive, limit)
+            return await self._read(endpoint, request, wire, encoding)
+        finally:
+            self._arriving -= size
 
     async def _source(self, token: str) -> SourceIdentity:
         """Return the enabled source of a token; only an unfamiliar token costs a query, in a thread."""

@@ -18,6 +18,10 @@ GZIP_WINDOW, ZLIB_WINDOW, RAW_WINDOW = 31, 15, -15
 ZSTD_MAX_WINDOW = 2**23
 #: Bytes asked of a decompressor at once; the cap can be passed by at most this much.
 CHUNK = 2**20
+FIRST_SLICE = 512
+#: No sender makes more members, frames or blocks than these; each costs time even when it is empty.
+MAX_MEMBERS = 10_000
+MAX_ZSTD_BLOCKS = 500_000
 
 
 def _too_large() -> Refusal:
@@ -28,47 +32,60 @@ def _damaged() -> Refusal:
     return Refusal(errors.DAMAGED, "the body is not what its Content-Encoding says")
 
 
-def _zlib_member(body: bytes, window: int, budget: int) -> tuple[bytes, bytes]:
-    """Inflate one member; return it and what stands behind it."""
-    machine, parts, size = zlib.decompressobj(window), [], 0
+def _zlib_member(body: bytes, start: int, window: int, budget: int) -> tuple[bytes, int]:
+    """Inflate the member at ``start``; return it and where it ends.
+
+    Input goes in by slices that grow from small to large, because what a slice holds behind the member's
+    end is copied: with whole bodies, a body of tiny members would cost its square.
+    """
+    machine, parts, size, slice_bytes = zlib.decompressobj(window), [], 0, FIRST_SLICE
     while not machine.eof:
-        part = machine.decompress(body, CHUNK)
-        body = machine.unconsumed_tail
+        pending = machine.unconsumed_tail
+        if not pending:
+            pending, start = body[start : start + slice_bytes], start + slice_bytes
+            slice_bytes = min(2 * slice_bytes, CHUNK)
+        part = machine.decompress(pending, CHUNK)
         size += len(part)
         if size > budget:
             raise _too_large()
-        if not part and not body and not machine.eof:
+        if not part and start >= len(body) and not machine.eof and not machine.unconsumed_tail:
             raise _damaged()
         parts.append(part)
-    return b"".join(parts), machine.unused_data
+    return b"".join(parts), min(start, len(body)) - len(machine.unused_data)
 
 
 def _gzip(body: bytes, budget: int) -> bytes:
     """Inflate all members. What follows the last one must be zero padding or nothing."""
     parts: list[bytes] = []
-    while body:
-        part, body = _zlib_member(body, GZIP_WINDOW, budget)
+    position, end = 0, len(body.rstrip(b"\0"))
+    if body and not end:
+        raise _damaged()
+    while position < end:
+        if len(parts) == MAX_MEMBERS:
+            raise _too_large()
+        part, position = _zlib_member(body, position, GZIP_WINDOW, budget)
         budget -= len(part)
         parts.append(part)
-        body = body.lstrip(b"\0")
     return b"".join(parts)
 
 
 def _deflate(body: bytes, budget: int) -> bytes:
     try:
-        inflated, rest = _zlib_member(body, ZLIB_WINDOW, budget)
+        inflated, end = _zlib_member(body, 0, ZLIB_WINDOW, budget)
     except zlib.error:
-        inflated, rest = _zlib_member(body, RAW_WINDOW, budget)
-    if rest:
+        inflated, end = _zlib_member(body, 0, RAW_WINDOW, budget)
+    if end != len(body):
         raise _damaged()
     return inflated
 
 
 def _zstd(body: bytes, budget: int) -> bytes:
     """Inflate all frames, piece by piece; a frame's claimed size is never believed."""
-    position = 0
+    position = frames = 0
     while position < len(body):
-        position = _zstd_frame_end(body, position)
+        position, frames = _zstd_frame_end(body, position), frames + 1
+        if frames > MAX_MEMBERS:
+            raise _too_large()
     machine = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW)
     reader, parts = machine.stream_reader(body, read_across_frames=True), []
     while part := reader.read(CHUNK):
@@ -89,8 +106,11 @@ def _zstd_frame_end(body: bytes, start: int) -> int:
     single_segment, checksum = descriptor >> 5 & 1, descriptor >> 2 & 1
     content_size = (single_segment, 2, 4, 8)[descriptor >> 6]
     position = start + 5 + (1 - single_segment) + (0, 1, 2, 4)[descriptor & 3] + content_size
-    last = False
+    last, blocks = False, 0
     while not last:
+        blocks += 1
+        if blocks > MAX_ZSTD_BLOCKS:
+            raise _too_large()
         header = int.from_bytes(body[position : _within(body, position + 3)], "little")
         last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
         position += 3 + (1 if kind == 1 else size)  # a run-length block carries one byte

@@ -27,6 +27,8 @@ READY_SECONDS = 90.0
 QUICK_DEATH_SECONDS = 5.0
 MAX_RESTART_DELAY = 10.0
 PR_SET_PDEATHSIG = 1
+#: Celery warns root about unpickling; no worker here accepts anything but JSON.
+ROOT_WARNING = "ignore::celery.platforms.SecurityWarning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 def celery_command(*arguments: str) -> list[str]:
     """Return the command line of a Celery process of this installation."""
-    return [sys.executable, "-m", "celery", "-A", "triage.celery", *arguments]
+    return [sys.executable, "-W", ROOT_WARNING, "-m", "celery", "--quiet", "-A", "triage.celery", *arguments]
 
 
 def worker_child(role: str, number: int) -> Child:

@@ -11,23 +11,21 @@ from triage.parsers import times
 from triage.parsers.finish import finish, flatten
 from triage.parsers.linux_auth import put_address
 
-_TEXTS = (
-    ("eventName", "event.action"),
-    ("eventSource", "event.provider"),
-    ("eventID", "event.id"),
-    ("awsRegion", "cloud.region"),
-    ("userAgent", "user_agent.original"),
-    ("errorCode", "error.code"),
-    ("errorMessage", "error.message"),
-    ("eventType", "aws.cloudtrail.event_type"),
-    ("eventCategory", "aws.cloudtrail.event_category"),
-    ("requestID", "aws.cloudtrail.request_id"),
-    ("apiVersion", "aws.cloudtrail.api_version"),
-    ("vpcEndpointId", "aws.cloudtrail.vpc_endpoint_id"),
-)
-_FLAGS = (
-    ("readOnly", "aws.cloudtrail.read_only"),
-    ("managementEvent", "aws.cloudtrail.management_event"),
+_PLAIN: tuple[tuple[str, str, type], ...] = (
+    ("eventName", "event.action", str),
+    ("eventSource", "event.provider", str),
+    ("eventID", "event.id", str),
+    ("awsRegion", "cloud.region", str),
+    ("userAgent", "user_agent.original", str),
+    ("errorCode", "error.code", str),
+    ("errorMessage", "error.message", str),
+    ("eventType", "aws.cloudtrail.event_type", str),
+    ("eventCategory", "aws.cloudtrail.event_category", str),
+    ("requestID", "aws.cloudtrail.request_id", str),
+    ("apiVersion", "aws.cloudtrail.api_version", str),
+    ("vpcEndpointId", "aws.cloudtrail.vpc_endpoint_id", str),
+    ("readOnly", "aws.cloudtrail.read_only", bool),
+    ("managementEvent", "aws.cloudtrail.management_event", bool),
 )
 _NESTED = (
     ("requestParameters", "aws.cloudtrail.request_parameters."),
@@ -85,7 +83,9 @@ def _outcome(content: dict[str, Any]) -> str:
     answer = content.get("responseElements")
     if content.get("errorCode") or content.get("errorMessage"):
         return "failure"
-    if isinstance(answer, dict) and any(answer.get(key) == "Failure" for key in ("ConsoleLogin", "CheckMfa", "SwitchRole")):
+    if isinstance(answer, dict) and any(
+        answer.get(key) == "Failure" for key in ("ConsoleLogin", "CheckMfa", "SwitchRole")
+    ):
         return "failure"
     return "success"
 
@@ -94,7 +94,8 @@ def _summary(fields: Fields) -> str:
     get = fields.get
     error = get("error.code")
     where = get("source.ip") or get("source.domain") or "-"
-    line = f"{get('event.action', '-')} {get('user.name', '-')} from {where} ({get('cloud.region', '-')}) {get('event.provider', '')}"
+    line = f"{get('event.action', '-')} {get('user.name', '-')} from {where} ({get('cloud.region', '-')})"
+    line = f"{line} {get('event.provider', '')}"
     return f"{line} {error}" if error else line
 
 
@@ -119,32 +120,25 @@ class CloudTrail:
         return 90 if isinstance(content, dict) and "detail-type" in content and _is_record(content.get("detail")) else 0
 
     def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
-        content = record.content
-        if not isinstance(content, dict):
+        outer = record.content
+        if not isinstance(outer, dict):
             return None
+        content: Any = outer if _is_record(outer) else outer.get("detail")
         if not _is_record(content):
-            content = content.get("detail")
-            if not _is_record(content):
-                return None
+            return None
         fields: Fields = {"event.module": "aws", "event.dataset": "aws.cloudtrail", "cloud.provider": "aws"}
         _read(content, fields)
         stamp = content.get("eventTime")
         when = times.from_any(stamp)
-        return finish(
-            self.name, record, received_at, fields,
-            message=_summary(fields), when=when, when_text="" if when is not None or stamp is None else str(stamp)[:256],
-        )  # fmt: skip
+        message = _summary(fields)
+        return finish(self.name, record, received_at, fields, message=message, when=when, stamp=stamp)
 
 
 def _read(content: dict[str, Any], fields: Fields) -> None:
     get = content.get
-    for key, name in _TEXTS:
+    for key, name, kind in _PLAIN:
         value = get(key)
-        if type(value) is str and value:
-            fields[name] = value
-    for key, name in _FLAGS:
-        value = get(key)
-        if type(value) is bool:
+        if type(value) is kind and value != "":
             fields[name] = value
     fields["event.category"] = _category(get("eventSource"), get("eventName"))
     fields["event.outcome"] = _outcome(content)

@@ -1,17 +1,19 @@
 """What no parser understood: the message is kept, with what can be read from it without guessing.
 
 Handed: any record. Hands on: an event whose message is the text, with the time the line begins with and its
-level when it says one in plain words.
+level and a failed login when it says so in plain words.
 """
 
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import times
+from triage.parsers import phrases, times
 from triage.parsers.finish import finish
 from triage.parsers.json_text import compact
 
-_LEVEL = re.compile(r"(?:^|[\s\[(<|])(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)(?=[\s\]):>|,]|$)")
+_LEVEL = re.compile(
+    r"(?:^|[\s\[(<|])(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)(?=[\s\]):>|,]|$)"
+)
 LEVELS = {"WARN": "warning", "FATAL": "critical", "SEVERE": "error"}
 UNKNOWN = "unknown_format"
 
@@ -37,5 +39,6 @@ class Fallback:
         level = _LEVEL.search(text, 0, 120)
         if level is not None:
             fields["log.level"] = LEVELS.get(level[1], level[1].lower())
+        phrases.read_failed_login(text, fields)
         when, stamp = times.leading(text)
-        return finish(self.name, record, received_at, fields, message=text, when=when, when_text=stamp, reason=reason)
+        return finish(self.name, record, received_at, fields, message=text, when=when, stamp=stamp, reason=reason)

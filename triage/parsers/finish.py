@@ -5,6 +5,7 @@ store and every JSON writer accepts: no NUL, no lone surrogate, no NaN, nothing 
 """
 
 import math
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -74,7 +75,9 @@ def is_sound(message: str, fields: Fields) -> bool:
         written = orjson.dumps([message, fields])
     except (TypeError, ValueError):
         return False
-    return len(written) < MAX_TEXT and len(fields) <= MAX_FIELDS and b"\\u0000" not in written and b"null" not in written
+    return (
+        len(written) < MAX_TEXT and len(fields) <= MAX_FIELDS and b"\\u0000" not in written and b"null" not in written
+    )
 
 
 def flatten(content: dict[str, Any], fields: Fields, prefix: str = "", depth: int = 1) -> None:
@@ -82,11 +85,11 @@ def flatten(content: dict[str, Any], fields: Fields, prefix: str = "", depth: in
 
     The same path in several objects of a list becomes one list, as search engines see it.
     """
-    for key, value in content.items():
+    room = MAX_FLATTENED - len(fields)
+    items = content.items() if len(content) <= room else islice(content.items(), max(room, 0))
+    for key, value in items:
         kind = type(value)
         if kind is str or kind is int or kind is float or kind is bool:
-            if len(fields) >= MAX_FLATTENED:
-                return
             fields[prefix + key] = value
         elif kind is dict:
             if depth < MAX_DEPTH:
@@ -124,18 +127,25 @@ def _gather(part: Fields, fields: Fields) -> None:
 
 
 def settle_time(
-    when: float | None, when_text: str, envelope: Envelope, received_at: float, fields: Fields
+    when: float | None, stamp: Any, envelope: Envelope, received_at: float, fields: Fields
 ) -> tuple[float, str]:
     """Return the event's time and its origin; an unreadable or absurd time is kept as text."""
     latest = received_at + DAY
     if when is not None and EARLIEST <= when <= latest:
         return when, "event"
-    if when is not None or when_text:
-        fields["winnow.time_unparsed"] = when_text or str(when)
+    if stamp is not None and stamp != "":
+        fields["winnow.time_unparsed"] = str(stamp)[:MAX_NAME]
     fields.pop("winnow.time_inferred", None)
     if envelope.time is not None and EARLIEST <= envelope.time <= latest:
         return envelope.time, "envelope"
     return received_at, "received"
+
+
+def ends(fields: Fields) -> str:
+    """Return ``source:port -> destination:port`` for a summary."""
+    get = fields.get
+    source = f"{get('source.ip', '-')}:{get('source.port', '-')}"
+    return f"{source} -> {get('destination.ip', '-')}:{get('destination.port', '-')}"
 
 
 def add_envelope(envelope: Envelope, fields: Fields) -> None:
@@ -160,14 +170,14 @@ def finish(
     *,
     message: str,
     when: float | None = None,
-    when_text: str = "",
+    stamp: Any = None,
     reason: str = "",
 ) -> ParsedEvent:
-    """Build the event of one record. ``when`` is the record's own time, ``when_text`` how it wrote it."""
+    """Build the event of one record. ``when`` is the record's own time, ``stamp`` how it wrote it."""
     envelope = record.envelope
     if envelope is not NO_ENVELOPE:
         add_envelope(envelope, fields)
-    timestamp, origin = settle_time(when, when_text, envelope, received_at, fields)
+    timestamp, origin = settle_time(when, stamp, envelope, received_at, fields)
     if not is_sound(message, fields):
         message = clean_text(message, MAX_MESSAGE)
         clean_fields(fields)

@@ -38,4 +38,3 @@ def _compact_slowly(content: dict[str, Any]) -> str:
         return clean_text(json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str), MAX_SUMMARY)
     except (TypeError, ValueError, RecursionError):
         return clean_text(" ".join(map(str, list(content)[:MAX_LISTED])), MAX_SUMMARY)
-

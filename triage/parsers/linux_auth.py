@@ -24,17 +24,27 @@ def _rows(*rows: tuple[str, str, str]) -> tuple[Row, ...]:
 _SSHD = {
     "Accepted": _rows((rf"Accepted (?P<method>\S+) for {_USER} from {_FROM}", "ssh_login", "success")),
     "Failed": _rows(
-        (rf"Failed (?P<method>\S+) for (?:(?P<invalid>invalid|illegal) user )?{_USER} from {_FROM}", "ssh_login", "failure")
+        (
+            rf"Failed (?P<method>\S+) for (?:(?P<invalid>invalid|illegal) user )?{_USER} from {_FROM}",
+            "ssh_login",
+            "failure",
+        )
     ),
     "Postponed": _rows(
-        (rf"Postponed (?P<method>\S+) for (?:(?P<invalid>invalid) user )?{_USER} from {_FROM}", "ssh_login_postponed", "")
+        (
+            rf"Postponed (?P<method>\S+) for (?:(?P<invalid>invalid) user )?{_USER} from {_FROM}",
+            "ssh_login_postponed",
+            "",
+        )
     ),
     "Invalid": _rows((rf"(?P<invalid>Invalid) user {_USER} from {_FROM}", "ssh_login", "failure")),
     "Illegal": _rows((rf"(?P<invalid>Illegal) user {_USER} from {_FROM}", "ssh_login", "failure")),
     "Connection": _rows(
         (
-            r"Connection (?:closed|reset) by (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
-            rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?: \[preauth\])?",
+            (
+                r"Connection (?:closed|reset) by (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
+                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?: \[preauth\])?"
+            ),
             "ssh_connection_closed",
             "",
         ),
@@ -44,8 +54,10 @@ _SSHD = {
     "Received": _rows((rf"Received disconnect from {_FROM}", "ssh_disconnected", "")),
     "Disconnected": _rows(
         (
-            r"Disconnected from (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
-            rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?: \[preauth\])?",
+            (
+                r"Disconnected from (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
+                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?: \[preauth\])?"
+            ),
             "ssh_disconnected",
             "",
         ),
@@ -53,8 +65,10 @@ _SSHD = {
     ),
     "Disconnecting": _rows(
         (
-            r"Disconnecting (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
-            rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}}): Too many authentication failures",
+            (
+                r"Disconnecting (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
+                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}}): Too many authentication failures"
+            ),
             "ssh_login",
             "failure",
         ),
@@ -62,14 +76,18 @@ _SSHD = {
     ),
     "error:": _rows(
         (
-            r"error: maximum authentication attempts exceeded for (?:(?P<invalid>invalid) user )?"
-            rf"{_USER} from {_FROM}",
+            (
+                r"error: maximum authentication attempts exceeded for (?:(?P<invalid>invalid) user )?"
+                rf"{_USER} from {_FROM}"
+            ),
             "ssh_login",
             "failure",
         ),
         (
-            r"error: PAM: (?:Authentication failure|User not known to the underlying authentication module"
-            rf"|Permission denied|.{{0,60}}) for (?:(?P<invalid>illegal|invalid) user )?{_USER} from {_FROM}",
+            (
+                r"error: PAM: (?:Authentication failure|User not known to the underlying authentication module"
+                rf"|Permission denied|.{{0,60}}) for (?:(?P<invalid>illegal|invalid) user )?{_USER} from {_FROM}"
+            ),
             "ssh_login",
             "failure",
         ),
@@ -81,7 +99,7 @@ _SSHD = {
     "banner": _rows((rf"banner exchange: Connection from {_FROM}", "ssh_scan", "failure")),
     "User": _rows(
         (rf"User {_USER} from {_FROM} not allowed because", "ssh_login", "failure"),
-        (rf"User child is on pid", "ssh_session_process", ""),
+        (r"User child is on pid", "ssh_session_process", ""),
     ),
     "ROOT": _rows((rf"ROOT LOGIN REFUSED FROM {_FROM}", "ssh_login", "failure")),
     "reverse": _rows(
@@ -92,10 +110,18 @@ _SSHD = {
 }
 
 _PAM_OPENED = _rows(
-    (r"session opened for user (?P<user>[^\s(]{1,256})(?:\(uid=\d+\))?(?: by (?P<by>[^\s(]{0,256}))?", "session_opened", "success"),
+    (
+        r"session opened for user (?P<user>[^\s(]{1,256})(?:\(uid=\d+\))?(?: by (?P<by>[^\s(]{0,256}))?",
+        "session_opened",
+        "success",
+    ),
     (r"session closed for user (?P<user>[^\s(]{1,256})", "session_closed", "success"),
     (r"check pass; user unknown", "authentication", "failure"),
-    (r"(?:auth could not identify password|conversation failed)(?: for \[(?P<user>[^\]]{0,256})\])?", "authentication", "failure"),
+    (
+        r"(?:auth could not identify password|conversation failed)(?: for \[(?P<user>[^\]]{0,256})\])?",
+        "authentication",
+        "failure",
+    ),
     (r"password changed for (?P<target>\S{1,256})", "password_changed", "success"),
     (r"account (?P<user>\S{1,256}) has (?:expired|password changed in future)", "account_expired", "failure"),
 )
@@ -119,35 +145,76 @@ _SU = _rows(
     (r"- (?P<tty>\S{1,64}) (?P<user>[^\s:]{1,256}):(?P<target>\S{1,256})", "su", "failure"),
 )
 _ACCOUNT = _rows(
-    (r"new user: name=(?P<target>[^,\s]{1,256}), UID=(?P<uid>\d+), GID=(?P<gid>\d+), home=[^,]{0,512}, shell=(?P<shell>[^,\s]{0,256})", "user_added", "success"),
+    (
+        (
+            r"new user: name=(?P<target>[^,\s]{1,256}), UID=(?P<uid>\d+), GID=(?P<gid>\d+), home=[^,]{0,512}, "
+            r"shell=(?P<shell>[^,\s]{0,256})"
+        ),
+        "user_added",
+        "success",
+    ),
     (r"new group: name=(?P<group>[^,\s]{1,256})(?:, GID=(?P<gid>\d+))?", "group_added", "success"),
     (r"group added to \S+: name=(?P<group>[^,\s]{1,256})(?:, GID=(?P<gid>\d+))?", "group_added", "success"),
-    (r"(?:group '(?P<group>[^']{1,256})' removed|removed (?:shadow )?group '(?P<group2>[^']{1,256})')", "group_removed", "success"),
+    (
+        r"(?:group '(?P<group>[^']{1,256})' removed|removed (?:shadow )?group '(?P<group2>[^']{1,256})')",
+        "group_removed",
+        "success",
+    ),
     (r"add '(?P<target>[^']{1,256})' to (?:shadow )?group '(?P<group>[^']{1,256})'", "user_added_to_group", "success"),
-    (r"delete '(?P<target>[^']{1,256})' from (?:shadow )?group '(?P<group>[^']{1,256})'", "user_removed_from_group", "success"),
+    (
+        r"delete '(?P<target>[^']{1,256})' from (?:shadow )?group '(?P<group>[^']{1,256})'",
+        "user_removed_from_group",
+        "success",
+    ),
     (r"delete user '(?P<target>[^']{1,256})'", "user_removed", "success"),
     (r"(?:change user '(?P<target>[^']{1,256})' |changed )password", "password_changed", "success"),
     (r"change user '(?P<target>[^']{1,256})'", "user_changed", "success"),
     (r"(?P<verb>un)?lock user '(?P<target>[^']{1,256})'", "user_lock_changed", "success"),
     (r"failed adding user '(?P<target>[^']{1,256})'", "user_added", "failure"),
-    (r"user (?P<target>\S{1,256}) (?:added|removed) by (?P<user>\S{1,256}) to group (?P<group>\S{1,256})", "group_changed", "success"),
+    (
+        r"user (?P<target>\S{1,256}) (?:added|removed) by (?P<user>\S{1,256}) to group (?P<group>\S{1,256})",
+        "group_changed",
+        "success",
+    ),
 )
-_CRON = re.compile(r"\((?P<user>[^)\s]{1,256})\) (?P<verb>[A-Z]{2,12}(?: [A-Z]{2,12})?) \((?P<command>.*)\)\Z", re.DOTALL)
+_CRON = re.compile(
+    r"\((?P<user>[^)\s]{1,256})\) (?P<verb>[A-Z]{2,12}(?: [A-Z]{2,12})?) \((?P<command>.*)\)\Z", re.DOTALL
+)
 _LOGIND = _rows(
     (r"New session (?P<session>\S+) of user (?P<user>[^\s.]{1,256})", "session_opened", "success"),
     (r"Session (?P<session>\S+) logged out", "session_closed", "success"),
     (r"Removed session (?P<session>[^\s.]+)", "session_closed", "success"),
 )
 _LOGIN = _rows(
-    (r"FAILED LOGIN (?:\(\d+\)|\d+ )?.{0,40}? (?:FROM|from) (?P<host>\S+) FOR (?P<user>[^,]{1,256}),", "login", "failure"),
-    (r"FAILED LOGIN \(\d+\) on '(?P<tty>[^']{1,64})'(?: from '(?P<host>[^']{1,256})')? FOR '(?P<user>[^']{1,256})'", "login", "failure"),
+    (
+        r"FAILED LOGIN (?:\(\d+\)|\d+ )?.{0,40}? (?:FROM|from) (?P<host>\S+) FOR (?P<user>[^,]{1,256}),",
+        "login",
+        "failure",
+    ),
+    (
+        r"FAILED LOGIN \(\d+\) on '(?P<tty>[^']{1,64})'(?: from '(?P<host>[^']{1,256})')? FOR '(?P<user>[^']{1,256})'",
+        "login",
+        "failure",
+    ),
     (r"ROOT LOGIN +[Oo][Nn] '?(?P<tty>[^\s']{1,64})", "login", "success"),
     (r"LOGIN ON (?P<tty>\S{1,64}) BY (?P<user>\S{1,256})", "login", "success"),
 )
 
 SSH_APPS = frozenset({"sshd", "sshd-session", "sshd-auth", "ssh"})
 _ACCOUNT_APPS = frozenset(
-    {"useradd", "usermod", "userdel", "groupadd", "groupdel", "groupmod", "gpasswd", "adduser", "passwd", "chpasswd", "chage"}
+    {
+        "useradd",
+        "usermod",
+        "userdel",
+        "groupadd",
+        "groupdel",
+        "groupmod",
+        "gpasswd",
+        "adduser",
+        "passwd",
+        "chpasswd",
+        "chage",
+    }
 )
 _CRON_APPS = frozenset({"CRON", "cron", "crond", "anacron", "/USR/SBIN/CRON", "crontab"})
 _TABLES = {"su": _SU, "su-l": _SU, "systemd-logind": _LOGIND, "login": _LOGIN}
@@ -155,8 +222,16 @@ APPS = SSH_APPS | _ACCOUNT_APPS | _CRON_APPS | _TABLES.keys() | {"sudo"}
 
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}\Z|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%\w{1,16})?\Z", re.ASCII)
 _BARE = re.compile(
-    r"Accepted \S+ for |Failed \S+ for |Invalid user |pam_\w+\(|Connection (?:closed|reset) by |Received disconnect from "
-    r"|Disconnected from |session (?:opened|closed) for user |\s*\S+ : .{0,300}COMMAND=|new user: name=|FAILED SU \("
+    r"Accepted \S+ for |Failed \S+ for |Invalid user |pam_\w+\(|Connection (?:closed|reset) by "
+    r"|Received disconnect from |Disconnected from |session (?:opened|closed) for user |\s*\S+ : .{0,300}COMMAND="
+    r"|new user: name=|FAILED SU \("
+)
+
+
+_TAGGED = re.compile(
+    rf"(?:(?P<host>[\w.-]{{1,255}}) )?(?P<app>{'|'.join(map(re.escape, sorted(APPS, key=len, reverse=True)))})"
+    r"(?:\[(?P<pid>\d{1,9})\])?: (?P<message>.*)",
+    re.ASCII | re.DOTALL,
 )
 
 
@@ -220,7 +295,9 @@ def _read_pam(message: str, fields: Fields) -> bool:
         fields["system.auth.pam.service"] = prefix["service"]
         message = message[prefix.end() :]
     if _PAM_FAILURE.match(message):
-        fields.update({"event.category": "authentication", "event.action": "authentication", "event.outcome": "failure"})
+        fields.update(
+            {"event.category": "authentication", "event.action": "authentication", "event.outcome": "failure"}
+        )
         for name, value in _PAM_PAIR.findall(message):
             if not value:
                 continue
@@ -231,7 +308,11 @@ def _read_pam(message: str, fields: Fields) -> bool:
             elif name != "logname":
                 fields[f"system.auth.pam.{name}"] = value
         return True
-    return _match_rows(_PAM_OPENED, message, fields) or prefix is not None
+    known = _match_rows(_PAM_OPENED, message, fields)
+    actor = fields.pop("user.effective.name", "")
+    if actor:  # "session opened for user root by alice(uid=1000)": alice acts, as root
+        fields["user.name"], fields["user.effective.name"] = actor, fields["user.name"]
+    return known or prefix is not None
 
 
 def _read_sudo(message: str, fields: Fields) -> bool:
@@ -246,7 +327,11 @@ def _read_sudo(message: str, fields: Fields) -> bool:
     command = match["command"]
     fields["process.command_line"] = command
     fields["process.executable"] = command.split(" ", 1)[0][:1024]
-    for group, name in (("target", "user.effective.name"), ("tty", "process.tty"), ("cwd", "process.working_directory")):
+    for group, name in (
+        ("target", "user.effective.name"),
+        ("tty", "process.tty"),
+        ("cwd", "process.working_directory"),
+    ):
         if match[group]:
             fields[name] = match[group]
     if complaint:
@@ -268,6 +353,7 @@ def _read_cron(message: str, fields: Fields) -> bool:
 
 def read(app: str, message: str, fields: Fields) -> bool:
     """Fill the fields of one message; return False when it says nothing we know."""
+    message = message.removeprefix("(pam_unix) ")
     if app in SSH_APPS:
         rows = _SSHD.get(message.split(" ", 1)[0])
         return (rows is not None and _match_rows(rows, message, fields)) or _read_pam(message, fields)
@@ -276,7 +362,11 @@ def read(app: str, message: str, fields: Fields) -> bool:
     if app in _CRON_APPS:
         return _read_cron(message, fields)
     if app in _ACCOUNT_APPS:
-        return _match_rows(_ACCOUNT, message, fields, "iam") or _read_pam(message, fields)
+        if not _match_rows(_ACCOUNT, message, fields, "iam"):
+            return _read_pam(message, fields)
+        if "user.target.name" in fields:
+            fields.setdefault("user.name", fields["user.target.name"])
+        return True
     table = _TABLES.get(app)
     if table is not None and _match_rows(table, message, fields):
         return True
@@ -284,20 +374,35 @@ def read(app: str, message: str, fields: Fields) -> bool:
 
 
 class LinuxAuth:
-    """A login program's message that arrived without its syslog header."""
+    """A login program's message that arrived without its syslog header, or with its program only."""
 
     name = "linux_auth"
 
     def claim(self, record: Record) -> int:
         content = record.content
-        return 70 if isinstance(content, str) and _BARE.match(content) else 0
+        return 70 if isinstance(content, str) and (_BARE.match(content) or _TAGGED.match(content)) else 0
 
     def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
         content = record.content
-        if not isinstance(content, str) or not _BARE.match(content):
+        if not isinstance(content, str):
             return None
         fields: Fields = {"event.module": "system", "event.dataset": "system.auth"}
+        tagged = _TAGGED.match(content)
+        if tagged is not None:
+            self._read_tagged(tagged, fields)
+            return finish(self.name, record, received_at, fields, message=content)
+        if not _BARE.match(content):
+            return None
         known = read("sshd", content, fields)
         if not known or "event.action" not in fields:
             known = any(read(app, content, fields) for app in ("sudo", "useradd", "su"))
         return finish(self.name, record, received_at, fields, message=content) if known else None
+
+    def _read_tagged(self, tagged: re.Match[str], fields: Fields) -> None:
+        """``web-1 sshd[77]: ...``: what the journal prints when it is told to leave out the time."""
+        fields["process.name"] = tagged["app"]
+        if tagged["host"]:
+            fields["host.name"] = tagged["host"]
+        if tagged["pid"]:
+            fields["process.pid"] = int(tagged["pid"])
+        read(tagged["app"], tagged["message"], fields)

@@ -8,7 +8,7 @@ from typing import Any
 
 from triage.contracts import Fields, ParsedEvent, Record
 from triage.parsers import times
-from triage.parsers.finish import finish, flatten
+from triage.parsers.finish import ends, finish, flatten
 from triage.parsers.web_access import add_status, read_target
 
 _NAMES = {
@@ -28,7 +28,6 @@ _NAMES = {
     "flow.pkts_toserver": "source.packets",
     "flow.pkts_toclient": "destination.packets",
     "alert.signature": "rule.name",
-    "alert.category": "rule.category",
     "http.hostname": "url.domain",
     "http.http_user_agent": "user_agent.original",
     "http.http_method": "http.request.method",
@@ -59,19 +58,32 @@ _NAMES = {
     "krb5.realm": "user.domain",
     "anomaly.event": "rule.name",
 }
-_CATEGORY = {"alert": "intrusion_detection", "anomaly": "intrusion_detection", "http": "web", "fileinfo": "file", "krb5": "authentication"}
+_CATEGORY = {
+    "alert": "intrusion_detection",
+    "anomaly": "intrusion_detection",
+    "http": "web",
+    "fileinfo": "file",
+    "krb5": "authentication",
+}
 #: Suricata's alert severity (1 is worst), in log levels.
 _LEVELS = {1: "critical", 2: "error", 3: "warning", 4: "info"}
-_KEPT_TWICE = frozenset({"alert.category"})
 
 
 def _summary(fields: Fields) -> str:
     get = fields.get
-    ends = f"{get('source.ip', '-')}:{get('source.port', '-')} -> {get('destination.ip', '-')}:{get('destination.port', '-')}"
-    told = [get("rule.name"), get("http.request.method"), get("url.domain"), get("url.original"), get("dns.question.type"),
-            get("dns.question.name"), get("tls.client.server_name"), get("file.path")]  # fmt: skip
+    both = ends(fields)
+    told = [
+        get("rule.name"),
+        get("http.request.method"),
+        get("url.domain"),
+        get("url.original"),
+        get("dns.question.type"),
+        get("dns.question.name"),
+        get("tls.client.server_name"),
+        get("file.path"),
+    ]
     words = " ".join(str(value[0] if isinstance(value, list) else value)[:512] for value in told if value)
-    return f"{get('event.action', 'event')} {get('network.transport', '')} {ends} {words}".rstrip()
+    return f"{get('event.action', 'event')} {get('network.transport', '')} {both} {words}".rstrip()
 
 
 def _settle(fields: Fields, http: Any) -> None:
@@ -81,10 +93,18 @@ def _settle(fields: Fields, http: Any) -> None:
     transport = fields.get("network.transport")
     if isinstance(transport, str):
         fields["network.transport"] = transport.lower()
+    for name in ("dns.question.name", "dns.question.type"):
+        asked = fields.get(name)
+        if type(asked) is list and len(asked) == 1:
+            fields[name] = asked[0]
     signature_id = fields.pop("suricata.alert.signature_id", None)
     if signature_id is not None:
         fields["rule.id"] = str(signature_id)
-    level = _LEVELS.get(fields.get("suricata.alert.severity") or 0) if type(fields.get("suricata.alert.severity")) is int else None
+    level = (
+        _LEVELS.get(fields.get("suricata.alert.severity") or 0)
+        if type(fields.get("suricata.alert.severity")) is int
+        else None
+    )
     if level:
         fields["log.level"] = level
     if isinstance(http, dict):
@@ -117,14 +137,8 @@ class Suricata:
         stamp = flat.pop("timestamp", None)
         fields: Fields = {"event.module": "suricata", "event.dataset": "suricata.eve"}
         for name, value in flat.items():
-            known = _NAMES.get(name)
-            if known is None or name in _KEPT_TWICE:
-                fields["suricata." + name] = value
-            if known is not None:
-                fields[known] = value
+            fields[_NAMES.get(name) or "suricata." + name] = value
         _settle(fields, content.get("http"))
         when = times.from_any(stamp)
-        return finish(
-            self.name, record, received_at, fields,
-            message=_summary(fields), when=when, when_text="" if when is not None or stamp is None else str(stamp)[:256],
-        )  # fmt: skip
+        message = _summary(fields)
+        return finish(self.name, record, received_at, fields, message=message, when=when, stamp=stamp)

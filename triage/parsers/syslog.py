@@ -8,7 +8,7 @@ a login program's message goes on to :mod:`triage.parsers.linux_auth`, a web ser
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import linux_auth, times, web_access
+from triage.parsers import linux_auth, phrases, times, web_access
 from triage.parsers.finish import finish
 
 #: RFC 5424 table 2, in the words ECS uses.
@@ -23,10 +23,14 @@ _OLD = re.compile(
 )
 _CISCO_ONLY = re.compile(rf"(?P<time>{times.BSD}): (?=%)")
 _TAG = re.compile(r"(?P<app>[^\s\[:(<>=\"{}]{1,128})(?:\((?P<inner>[\w:-]{1,64})\))?(?:\[(?P<pid>[^\]\s]{1,32})\])?: ?")
-_LOOKS_OLD = re.compile(rf"(?:<\d{{1,3}}>)?(?:\d+: )?[*.]?(?:{times.BSD}|\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\S{{0,16}}) ?:? ?\S")
-_SD_ELEMENT = re.compile(r"\[([^\s=\]\"]{1,64})((?: [^\s=\]\"]{1,64}=\"(?:[^\"\\\]]|\\.){0,4096}\")*) ?\]")
-_SD_PAIR = re.compile(r" ([^\s=\]\"]{1,64})=\"((?:[^\"\\\]]|\\.){0,4096})\"")
-_CISCO = re.compile(r"%(?P<module>[A-Z][A-Z0-9_]{1,31})-(?:[A-Z0-9_]{1,32}-)?(?P<level>[0-7])-(?P<code>[A-Z0-9_]{1,64}): ?")
+_LOOKS_OLD = re.compile(
+    rf"(?:<\d{{1,3}}>)?(?:\d+: )?[*.]?(?:{times.BSD}|\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\S{{0,16}}) ?:? ?\S"
+)
+_SD_ELEMENT = re.compile(r"\[([^\s=\]\"]{1,64})((?: [^\s=\]\"]{1,64}=\"(?:[^\"\\]|\\.){0,4096}\")*) ?\]")
+_SD_PAIR = re.compile(r" ([^\s=\]\"]{1,64})=\"((?:[^\"\\]|\\.){0,4096})\"")
+_CISCO = re.compile(
+    r"%(?P<module>[A-Z][A-Z0-9_]{1,31})-(?:[A-Z0-9_]{1,32}-)?(?P<level>[0-7])-(?P<code>[A-Z0-9_]{1,64}): ?"
+)
 _WEB_APPS = frozenset({"nginx", "apache", "apache2", "httpd", "haproxy", "caddy", "lighttpd"})
 MAX_ELEMENTS = 16
 
@@ -58,14 +62,20 @@ def _read_structured_data(text: str, start: int, fields: Fields) -> int:
 
 def read_message(app: str, message: str, fields: Fields) -> None:
     """Let the program's own format, where we know it, fill the rest."""
-    if app in linux_auth.APPS or message.startswith("pam_"):
+    if message.startswith("[ID "):
+        message = message[message.find("] ") + 2 :]  # Solaris puts its message number first
+    if app in linux_auth.APPS or message.startswith(("pam_", "authentication failure;")):
         if linux_auth.read(app, message, fields):
             fields["event.module"] = "system"
             fields["event.dataset"] = "system.auth"
-    elif app in _WEB_APPS:
-        web_access.read(message, fields)
+    elif app in _WEB_APPS and web_access.read(message, fields) is not None:
+        return
     elif message.startswith("%"):
         _read_cisco(message, fields)
+    elif app == "kernel":
+        phrases.read_packet(message, fields)
+    else:
+        phrases.read_failed_login(message, fields)
 
 
 def _read_cisco(message: str, fields: Fields) -> None:
@@ -100,7 +110,9 @@ def _read_flow(message: str, fields: Fields) -> None:
         fields["network.transport"] = transport[1].lower()
 
 
-_LEVELS = frozenset({"trace", "debug", "info", "notice", "warn", "warning", "error", "err", "critical", "fatal", "severe"})
+_LEVELS = frozenset(
+    {"trace", "debug", "info", "notice", "warn", "warning", "error", "err", "critical", "fatal", "severe"}
+)
 
 
 def _is_sure(tag: re.Match[str] | None, fields: Fields) -> bool:
@@ -159,7 +171,7 @@ class Syslog:
         read_message(app, content[start:].removeprefix(" ").removeprefix("\ufeff"), fields)
         when = None if stamp == "-" else times.from_iso(stamp)
         when_text = "" if stamp == "-" else stamp
-        return finish(self.name, record, received_at, fields, message=content, when=when, when_text=when_text)
+        return finish(self.name, record, received_at, fields, message=content, when=when, stamp=when_text)
 
     def _parse_old(self, content: str, record: Record, received_at: float) -> ParsedEvent | None:
         fields: Fields = {}
@@ -178,7 +190,7 @@ class Syslog:
             stamp = header["time"]
             when = self._time(stamp, received_at, fields)
             start = self._add_host(header, content, fields)
-        tag = _TAG.match(content, start)
+        tag = None if content.startswith("%", start) else _TAG.match(content, start)
         if priority is None and stamp[:1].isdigit() and not _is_sure(tag, fields):
             return None
         app = ""
@@ -187,7 +199,7 @@ class Syslog:
             _add_program(app, tag["pid"], fields)
             start = tag.end()
         self._hand_on(app, tag, content[start:], fields)
-        return finish(self.name, record, received_at, fields, message=content, when=when, when_text=stamp)
+        return finish(self.name, record, received_at, fields, message=content, when=when, stamp=stamp)
 
     def _time(self, stamp: str, received_at: float, fields: Fields) -> float | None:
         if stamp[0].isdigit():

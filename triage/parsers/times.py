@@ -25,9 +25,7 @@ ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\
 ACCESS = rf"\d\d/{_MONTH}/\d{{4}}:\d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?: [+-]\d{{4}})?"
 
 _BSD = re.compile(rf"({_MONTH}) +(\d{{1,2}}) (?:(\d{{4}}) )?(\d\d):(\d\d):(\d\d)(?:[.,](\d{{1,9}}))?\Z")
-_ACCESS = re.compile(
-    rf"(\d\d)/({_MONTH})/(\d{{4}}):(\d\d):(\d\d):(\d\d)(?:\.(\d{{1,9}}))?(?: ([+-])(\d\d)(\d\d))?\Z"
-)
+_ACCESS = re.compile(rf"(\d\d)/({_MONTH})/(\d{{4}}):(\d\d):(\d\d):(\d\d)(?:\.(\d{{1,9}}))?(?: ([+-])(\d\d)(\d\d))?\Z")
 _C_STYLE = re.compile(rf"[A-Z][a-z]{{2}} ({_MONTH}) +(\d{{1,2}}) (\d\d:\d\d:\d\d)(?:\.(\d{{1,9}}))? (\d{{4}})\Z")
 _SLASHED = re.compile(r"(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\Z")
 _LEADING = re.compile(

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import times
+from triage.parsers import phrases, times
 from triage.parsers.finish import finish
 from triage.parsers.linux_auth import put_address
 
@@ -21,7 +21,9 @@ _ACCESS = re.compile(
     re.DOTALL,
 )
 _REQUEST = re.compile(r"([A-Z_a-z-]{1,32}) (\S.*?)(?: HTTP/(\d(?:\.\d)?))?\Z", re.DOTALL)
-_LOOKS = re.compile(r"[^\s\"\[]{1,255} (?:[^\s\"\[]{1,255} ){1,2}[^\[]{1,257} ?\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d")
+_LOOKS = re.compile(
+    r"[^\s\"\[]{1,255} (?:[^\s\"\[]{1,255} ){1,2}[^\[]{1,257} ?\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d"
+)
 _APACHE_ERROR = re.compile(
     r"\[(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-3]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})\] "
     r"\[(?:(?P<module>[\w-]{0,64}):)?(?P<level>[a-z]+\d?)\] (?:\[pid (?P<pid>\d{1,9})(?::tid (?P<tid>\d{1,20}))?\] )?"
@@ -29,12 +31,13 @@ _APACHE_ERROR = re.compile(
     re.DOTALL,
 )
 _NGINX_ERROR = re.compile(
-    r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>[a-z]{3,8})\] (?P<pid>\d{1,9})#(?P<tid>\d{1,9}): (?P<text>.*)", re.DOTALL
+    r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>[a-z]{3,8})\] (?P<pid>\d{1,9})#(?P<tid>\d{1,9}): "
+    r"(?P<text>.*)",
+    re.DOTALL,
 )
-_NGINX_CLIENT = re.compile(r", client: ([^\s,]{1,64})")
+_CLIENT = re.compile(r", client: ([^\s,]{1,64})|\[client ([^\]\s]{1,64})\]| client (\S{1,64}) connected")
 _NGINX_REQUEST = re.compile(rf", request: {_QUOTED}")
-_FAILED_LOGIN = re.compile(r"(?:AH\d{5}: )?user \"?([^\s:\"]{1,256})\"?(?::| in |: )?.{0,200}?(?:not found|mismatch|failure)", re.DOTALL)
-_HTTP_AUTH = re.compile(r"password mismatch|authentication failure|user .{1,256} not found", re.IGNORECASE)
+_NAMED_USER = re.compile(r"(?:AH\d{5}: )?user \"?([^\s:\"]{1,256})\"?(?::| in | not found)")
 
 
 def read_target(target: str, fields: Fields) -> None:
@@ -106,16 +109,16 @@ def _read_error(match: re.Match[str], fields: Fields) -> None:
     text = groups["text"]
     client = groups.get("client")
     if client is None:
-        found = _NGINX_CLIENT.search(text)
-        client = found[1] if found else None
+        found = _CLIENT.search(text)
+        client = found[found.lastindex or 0] if found else None
         request = _NGINX_REQUEST.search(text)
         if request is not None:
             _read_request(request[1], fields)
     if client:
         _add_client(client, fields)
-    if _HTTP_AUTH.search(text, 0, 600):
-        fields.update({"event.category": "authentication", "event.action": "http_login", "event.outcome": "failure"})
-        user = _FAILED_LOGIN.search(text, 0, 600)
+    # A missing file's name is the client's choice, and "user root not found" is a name like any other.
+    if "File does not exist" not in text[:64] and phrases.read_failed_login(text, fields):
+        user = _NAMED_USER.search(text, 0, 600)
         if user is not None:
             fields["user.name"] = user[1]
 
@@ -151,11 +154,11 @@ class WebAccess:
         if stamp is not None:
             fields["event.dataset"] = "web.access"
             when = times.from_access(stamp) if stamp[2:3] == "/" else times.from_text(stamp)
-            return finish(self.name, record, received_at, fields, message=content, when=when, when_text=stamp)
+            return finish(self.name, record, received_at, fields, message=content, when=when, stamp=stamp)
         match = _APACHE_ERROR.match(content) or _NGINX_ERROR.match(content)
         if match is None:
             return None
         fields["event.dataset"] = "web.error"
         _read_error(match, fields)
         when = times.from_text(match["time"])
-        return finish(self.name, record, received_at, fields, message=content, when=when, when_text=match["time"])
+        return finish(self.name, record, received_at, fields, message=content, when=when, stamp=match["time"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from triage.contracts import Fields, ParsedEvent, Record
 from triage.parsers import times
-from triage.parsers.finish import flatten, finish
+from triage.parsers.finish import ends, finish, flatten
 
 #: Columns with an ECS home in every log that has them.
 COMMON = {
@@ -75,7 +75,12 @@ _BY_PATH: dict[str, dict[str, str]] = {
     "weird": {"name": "rule.name"},
     "signatures": {"sig_id": "rule.id", "event_msg": "rule.name"},
     "smtp": {"subject": "email.subject", "mailfrom": "email.from.address", "rcptto": "email.to.address"},
-    "dhcp": {"client_addr": "source.ip", "server_addr": "destination.ip", "mac": "source.mac", "host_name": "source.domain"},
+    "dhcp": {
+        "client_addr": "source.ip",
+        "server_addr": "destination.ip",
+        "mac": "source.mac",
+        "host_name": "source.domain",
+    },
     "smb_files": {"action": "event.action", "name": "file.name", "path": "file.path"},
     "syslog": {"severity": "log.level"},
     "software": {"host": "source.ip", "software_type": "zeek.software_type"},
@@ -90,7 +95,25 @@ _CATEGORY = {
     "notice": "intrusion_detection",
     "signatures": "intrusion_detection",
 }
-_PROTOCOLS = frozenset({"dns", "http", "ssl", "ssh", "rdp", "ftp", "smtp", "dhcp", "ntlm", "kerberos", "radius", "snmp", "sip", "irc", "mysql"})
+_PROTOCOLS = frozenset(
+    {
+        "dns",
+        "http",
+        "ssl",
+        "ssh",
+        "rdp",
+        "ftp",
+        "smtp",
+        "dhcp",
+        "ntlm",
+        "kerberos",
+        "radius",
+        "snmp",
+        "sip",
+        "irc",
+        "mysql",
+    }
+)
 _SUCCESS = ("auth_success", "success")
 MAX_NAMES = 512
 
@@ -107,37 +130,39 @@ class _Names(dict[str, str]):
 
 _NAMES = {path: _Names({**COMMON, **own}) for path, own in _BY_PATH.items()}
 _OTHER = _Names(COMMON)
-#: Column holds a transport in some logs, a protocol in others.
 _SKIPPED = frozenset({"ts", "_path", "_write_ts", "_system_name"})
 
 
 def _summary(path: str, fields: Fields) -> str:
     """One line: the log, both ends, and what makes this event this event."""
     get = fields.get
-    ends = f"{get('source.ip', '-')}:{get('source.port', '-')} -> {get('destination.ip', '-')}:{get('destination.port', '-')}"
+    both = ends(fields)
     if path == "conn":
         service = get("network.protocol", "-")
-        return f"conn {get('network.transport', '')} {ends} {service} {get('zeek.conn_state', '')}".rstrip()
+        return f"conn {get('network.transport', '')} {both} {service} {get('zeek.conn_state', '')}".rstrip()
     if path == "dns":
         answers = get("dns.answers.data") or get("dns.response_code", "")
-        return f"dns {get('dns.question.type', '')} query {get('dns.question.name', '-')} -> {_short(answers)} ({ends})"
+        return f"dns {get('dns.question.type', '')} query {get('dns.question.name', '-')} -> {_short(answers)} ({both})"
     if path == "http":
         request = f"{get('http.request.method', '-')} {get('url.domain', '')}{get('url.original', '')}"
-        return f"http {request} {get('http.response.status_code', '-')} ({ends})"
+        return f"http {request} {get('http.response.status_code', '-')} ({both})"
     told = (
-        get("zeek.msg"), get("rule.name"), get("user.name"), get("tls.client.server_name"), get("file.name"),
-        get("file.mime_type"), get("event.action"), get("user_agent.original"), get("zeek.failure_reason"), get("zeek.analyzer_name"),
-    )  # fmt: skip
-    return f"{path} {ends} " + " ".join(_short(value) for value in told if value)
+        get("zeek.msg"),
+        get("rule.name"),
+        get("user.name"),
+        get("tls.client.server_name"),
+        get("file.name"),
+        get("file.mime_type"),
+        get("event.action"),
+        get("user_agent.original"),
+        get("zeek.failure_reason"),
+        get("zeek.analyzer_name"),
+    )
+    return f"{path} {both} " + " ".join(_short(value) for value in told if value)
 
 
 def _short(value: Any) -> str:
     return ", ".join(map(str, value[:4])) if isinstance(value, list) else str(value)[:512]
-
-
-def _column(values: dict[str, Any], name: str) -> Any:
-    """Return a column as a shipper may have left it: dotted or nested."""
-    return values.get(name)
 
 
 class Zeek:
@@ -161,7 +186,11 @@ class Zeek:
         if not isinstance(path, str) or len(path) > 64:
             path = _guess_path(content)
         names = _NAMES.get(path, _OTHER)
-        fields: Fields = {"event.module": "zeek", "event.dataset": f"zeek.{path}", "event.category": _CATEGORY.get(path, "network")}
+        fields: Fields = {
+            "event.module": "zeek",
+            "event.dataset": f"zeek.{path}",
+            "event.category": _CATEGORY.get(path, "network"),
+        }
         if path in _PROTOCOLS:
             fields["network.protocol"] = "tls" if path == "ssl" else path
         for column, value in content.items():
@@ -176,16 +205,22 @@ class Zeek:
         _settle(path, content, fields)
         stamp = content.get("ts")
         when = times.from_any(stamp)
-        return finish(
-            self.name, record, received_at, fields,
-            message=_summary(path, fields), when=when, when_text="" if when is not None or stamp is None else str(stamp)[:256],
-        )  # fmt: skip
+        message = _summary(path, fields)
+        return finish(self.name, record, received_at, fields, message=message, when=when, stamp=stamp)
 
 
 def _guess_path(content: dict[str, Any]) -> str:
     """File exports leave ``_path`` out; a column that only one log has tells it."""
-    for column, path in (("conn_state", "conn"), ("qtype", "dns"), ("query", "dns"), ("uri", "http"), ("method", "http"),
-                         ("cipher", "ssl"), ("auth_attempts", "ssh"), ("note", "notice")):  # fmt: skip
+    for column, path in (
+        ("conn_state", "conn"),
+        ("qtype", "dns"),
+        ("query", "dns"),
+        ("uri", "http"),
+        ("method", "http"),
+        ("cipher", "ssl"),
+        ("auth_attempts", "ssh"),
+        ("note", "notice"),
+    ):
         if column in content:
             return path
     return "log"

@@ -14,6 +14,8 @@ from triage.models import Event, Source
 from triage.views.api import Parameters, api_access
 
 NAMES = frozenset({"contains", "source", "flagged", "host", "since", "limit", "before"})
+#: Where the pipeline keeps what a sender called its source.
+SENDER_SOURCE = "log.file.path"
 DEFAULT_PAGE, MAX_PAGE = 100, 1000
 
 
@@ -21,7 +23,9 @@ DEFAULT_PAGE, MAX_PAGE = 100, 1000
 def events(request: HttpRequest) -> HttpResponse:
     """Return ``{"events": [...], "next": id or null}``; pass ``next`` as ``before`` for the next page."""
     parameters = Parameters(request, NAMES)
-    limit = parameters.number("limit", DEFAULT_PAGE, maximum=MAX_PAGE)
+    limit = parameters.number("limit", #: Where the pipeline keeps what a sender called its source.
+SENDER_SOURCE = "log.file.path"
+DEFAULT_PAGE, maximum=MAX_PAGE)
     found = list(_matching(parameters).order_by("-id")[: limit + 1])
     page = found[:limit]
     names = dict(Source.objects.values_list("id", "name"))
@@ -39,7 +43,7 @@ def _matching(parameters: Parameters) -> QuerySet[Event]:
         in_document = orjson.dumps(contains).decode()[1:-1]
         rows = rows.filter(Q(message__contains=contains) | Q(document__contains=in_document))
     if source := parameters.text("source"):
-        rows = rows.filter(source_id__in=list(Source.objects.filter(name=source).values_list("id", flat=True)))
+        rows = rows.filter(_from_source(source))
     if host := parameters.text("host"):
         rows = rows.filter(host_name=host)
     if (flagged := parameters.boolean("flagged")) is not None:
@@ -51,8 +55,20 @@ def _matching(parameters: Parameters) -> QuerySet[Event]:
     return rows
 
 
-def as_json(event: Event, source: str) -> dict[str, Any]:
-    """Return an event for the API; a time that no sender gave is the time of receipt."""
+def _from_source(name: str) -> Q:
+    """Match the feed of that name; when there is none, what the sender itself called its source."""
+    feeds = list(Source.objects.filter(name=name).values_list("id", flat=True))
+    if feeds:
+        return Q(source_id__in=feeds)
+    return Q(document__contains=orjson.dumps({SENDER_SOURCE: name}).decode()[1:-1])
+
+
+def as_json(event: Event, feed: str) -> dict[str, Any]:
+    """Return an event for the API.
+
+    ``feed`` is the Source whose token it came with; ``source`` is what the sender called its source (a file,
+    a channel), else the feed. A time that no sender gave is the time of receipt.
+    """
     fields = orjson.loads(event.document)
     return {
         "id": event.pk,
@@ -60,7 +76,8 @@ def as_json(event: Event, source: str) -> dict[str, Any]:
         "timestamp_origin": event.timestamp_origin,
         "received_at": event.received_at.isoformat().replace("+00:00", "Z"),
         "host": event.host_name,
-        "source": source,
+        "feed": feed,
+        "source": fields.get(SENDER_SOURCE) or feed,
         "sourcetype": fields.get("winnow.sourcetype", ""),
         "severity": event.log_level,
         "message": event.message,

@@ -18,11 +18,13 @@ READING = ("Get", "List", "Describe", "Head", "Lookup", "Decrypt")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls the cloud API: ``kind`` is ``IAMUser`` or ``AssumedRole``."""
+    """Who calls the cloud API, from where and with what: ``kind`` is ``IAMUser`` or ``AssumedRole``."""
 
     kind: str
     name: str
     key: str
+    address: str
+    agent: str
     session: str = ""
 
     def identity(self) -> dict[str, Any]:
@@ -43,8 +45,6 @@ def call(
     at: float,
     rng: Random,
     caller: Caller,
-    address: str,
-    agent: str,
     action: str,
     *,
     parameters: dict[str, Any] | None = None,
@@ -60,8 +60,8 @@ def call(
         "eventSource": f"{service}.amazonaws.com",
         "eventName": name,
         "awsRegion": region,
-        "sourceIPAddress": address,
-        "userAgent": agent,
+        "sourceIPAddress": caller.address,
+        "userAgent": caller.agent,
         "requestParameters": parameters,
         "responseElements": None,
         "requestID": _uuid(rng),

@@ -41,11 +41,11 @@ def conn(
     port: int,
     *,
     service: str,
-    sent: int,
-    received: int,
+    volume: tuple[int, int],
     seconds: float,
 ) -> Message:
-    """Return a finished connection; ``sent`` and ``received`` are payload bytes of the originator's view."""
+    """Return a finished connection; ``volume`` is payload bytes (sent, received) as the originator sees it."""
+    sent, received = volume
     fields = {
         "proto": "udp" if service == "dns" else "tcp",
         "service": service,

@@ -39,13 +39,15 @@ def record(
     rng: Random,
     *,
     channel: tuple[str, str],
-    code: int,
-    action: str,
-    first_line: str,
+    kind: tuple[int, str, str],
     data: dict[str, Any],
     outcome: str = "success",
 ) -> Message:
-    """Return one Winlogbeat document; the message lists the data below its first line, as Windows renders it."""
+    """Return one Winlogbeat document; the message lists the data below its first line, as Windows renders it.
+
+    ``kind`` is the event id, what Winlogbeat calls it, and the first line of the message.
+    """
+    code, action, first_line = kind
     rendered = first_line + "\n\n" + "\n".join(f"{name}:\t{value}" for name, value in data.items())
     name, provider = channel
     document = {
@@ -72,9 +74,7 @@ def record(
 def security(at: float, computer: str, rng: Random, code: int, data: dict[str, Any]) -> Message:
     action, first_line = SECURITY_EVENTS[code]
     outcome = "failure" if code == 4625 else "success"
-    return record(
-        at, computer, rng, channel=SECURITY, code=code, action=action, first_line=first_line, data=data, outcome=outcome
-    )
+    return record(at, computer, rng, channel=SECURITY, kind=(code, action, first_line), data=data, outcome=outcome)
 
 
 def logon(at: float, computer: str, rng: Random, user: str, address: str, *, kind: int, station: str) -> Message:
@@ -141,7 +141,7 @@ def sysmon(
     at: float, computer: str, rng: Random, code: int, action: str, first_line: str, data: dict[str, Any]
 ) -> Message:
     stamped = {"UtcTime": iso(at).replace("T", " ").rstrip("Z"), **data}
-    return record(at, computer, rng, channel=SYSMON, code=code, action=action, first_line=first_line, data=stamped)
+    return record(at, computer, rng, channel=SYSMON, kind=(code, action, first_line), data=stamped)
 
 
 def sysmon_process(at: float, computer: str, rng: Random, user: str, image: str, command: str, parent: str) -> Message:
@@ -195,9 +195,7 @@ def script_block(at: float, computer: str, rng: Random, user: str, text: str) ->
         computer,
         rng,
         channel=POWERSHELL,
-        code=4104,
-        action="Execute a Remote Command",
-        first_line="Creating Scriptblock text (1 of 1):",
+        kind=(4104, "Execute a Remote Command", "Creating Scriptblock text (1 of 1):"),
         data=data,
     )
 
@@ -216,9 +214,7 @@ def service_installed(at: float, computer: str, rng: Random, name: str, path: st
         computer,
         rng,
         channel=SYSTEM,
-        code=7045,
-        action="service-installed",
-        first_line="A service was installed in the system.",
+        kind=(7045, "service-installed", "A service was installed in the system."),
         data=data,
     )
 
@@ -231,8 +227,6 @@ def log_cleared(at: float, computer: str, rng: Random, user: str) -> Message:
         computer,
         rng,
         channel=EVENTLOG,
-        code=1102,
-        action="audit-log-cleared",
-        first_line="The audit log was cleared.",
+        kind=(1102, "audit-log-cleared", "The audit log was cleared."),
         data=data,
     )

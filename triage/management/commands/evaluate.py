@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from triage import champion, learning, training
+from triage import champion, training
+from triage.learning.statistics import wilson
 
 
 class Command(BaseCommand):
@@ -26,6 +27,6 @@ class Command(BaseCommand):
             raise CommandError("no stored events to measure on")
         scores, p_values = serving.detector.score(events)
         flagged = int(serving.detector.flag(scores, p_values).sum())
-        rate = learning.wilson(flagged, len(events))
+        rate = wilson(flagged, len(events))
         report = {"version": serving.version, "flag_rate": rate.value, "n": rate.n, "low": rate.low, "high": rate.high}
         self.stdout.write(json.dumps({**report, "precision": None, "recall": None}))

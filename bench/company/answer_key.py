@@ -1,0 +1,117 @@
+"""The answer key: what was hidden in the stream, and how much of it Winnow brought to the queue.
+
+Handed: the stories, and Winnow's read API. Hands on: the key as a JSON file that is never sent anywhere, and
+a :class:`Report`. An alert or event belongs to a story only when it holds one of the story's markers.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.company.client import Reader
+from bench.company.stories.base import Story, carries
+
+#: Parts of an alert that speak of other events or of the people who review it.
+NOT_THE_ALERT = frozenset({"explanation", "history", "verdicts", "timeline", "context", "reasons"})
+
+
+def write_key(path: Path, *, seed: int, stories: Sequence[Story]) -> None:
+    """Write the key, readable by its owner only."""
+    document = {"seed": seed, "stories": [_entry(number, story) for number, story in enumerate(stories, start=1)]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(document, file, indent=1)
+
+
+def _entry(number: int, story: Story) -> dict[str, Any]:
+    decisive = set(map(id, story.decisive()))
+    events = [
+        {"time": round(m.time, 3), "host": m.host, "sourcetype": m.sourcetype, "decisive": id(m) in decisive,
+         "text": m.text()}
+        for m in story.messages
+    ]  # fmt: skip
+    return {
+        "id": f"S{number:02d}", "kind": story.kind, "title": story.title, "technique": story.technique,
+        "markers": list(story.markers), "events": events,
+    }  # fmt: skip
+
+
+@dataclass(slots=True)
+class Finding:
+    """What was found of one story: ids of flagged events, ids of open alerts."""
+
+    story: Story
+    events: set[int] = field(default_factory=set)
+    alerts: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every story's finding, and how many open alerts belong to any story."""
+
+    findings: tuple[Finding, ...]
+    open_alerts: int
+    matched_alerts: int
+
+    @property
+    def surfaced(self) -> list[Finding]:
+        """Stories with at least one open alert."""
+        return [found for found in self.findings if found.alerts]
+
+    @property
+    def missed(self) -> list[Finding]:
+        """Stories without one."""
+        return [found for found in self.findings if not found.alerts]
+
+
+def look_up(reader: Reader, stories: Sequence[Story], *, since: float) -> Report:
+    """Ask Winnow for flagged events and open alerts, and match them with the stories by markers alone."""
+    findings = tuple(Finding(story) for story in stories)
+    for event in reader.flagged(since=since):
+        for found in _owners(findings, event, skip=NOT_THE_ALERT):
+            found.events.add(event["id"])
+    matched, total = 0, 0
+    for summary in reader.alerts():
+        total += 1
+        owners = _owners(findings, reader.alert(summary["id"]), skip=NOT_THE_ALERT)
+        matched += bool(owners)
+        for found in owners:
+            found.alerts.add(summary["id"])
+    return Report(findings, open_alerts=total, matched_alerts=matched)
+
+
+def _owners(findings: Sequence[Finding], document: dict[str, Any], *, skip: frozenset[str]) -> list[Finding]:
+    """Return the findings one of whose markers, or one of whose flagged events, is in the document."""
+    text = "\n".join(_texts(document, skip))
+    ids = {event.get("id") for event in document.get("events", ())}
+    return [found for found in findings if carries(text, found.story.markers) or found.events & ids]
+
+
+def _texts(value: Any, skip: frozenset[str]) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in skip:
+                yield from _texts(inner, skip)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner, skip)
+
+
+def report_lines(report: Report) -> list[str]:
+    """Return the report as short lines for people."""
+    n, m = len(report.surfaced), len(report.findings)
+    found = [f"{n} of {m} hidden intrusions surfaced in the queue"]
+    for finding in report.findings:
+        state = f"surfaced, {len(finding.alerts)} alerts" if finding.alerts else "MISSED"
+        detail = f"{len(finding.events)} of {len(finding.story.decisive())} telling records flagged"
+        found.append(f"  {finding.story.technique:<10} {finding.story.title:<40} {state} ({detail})")
+    missed = ", ".join(finding.story.title for finding in report.missed) or "none"
+    found.append(f"missed: {missed}")
+    found.append(f"{report.matched_alerts} of {report.open_alerts} open alerts belong to one of them")
+    return found

@@ -1,0 +1,112 @@
+"""The evidence explainer's golden answer, and the room's table."""
+
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage import explainers, plugins
+from triage.contracts import Claim, EvidenceLine, ExplanationRequest, Reason
+from triage.explainers import answers, lines
+from triage.explainers.evidence import NO_MODEL, EvidenceExplainer
+
+REASON = Reason("user_host_new", "backup never logged in on db-1 before", 0.75, ("user.name", "host.name"))
+REQUEST = ExplanationRequest(
+    title="Accepted password for backup",
+    severity="medium",
+    entity="user:backup",
+    evidence=(
+        lines.field_line(1, "@timestamp", "2026-03-01T14:02:11Z"),
+        lines.field_line(2, "user.name", "backup"),
+        lines.field_line(3, "host.name", "db-1"),
+        lines.field_line(4, "source.ip", "192.0.2.7"),
+        lines.field_line(5, "process.name", "sshd"),
+        lines.field_line(6, "message", "Accepted password for backup\nfrom 192.0.2.7"),
+        EvidenceLine(7, "score", "backup never logged in on db-1 before (baseline: 0 of 12,000 events)"),
+        EvidenceLine(8, "context", "2 events are in this alert."),
+    ),
+    reasons=(REASON,),
+    techniques=("T1078",),
+)
+
+
+def test_golden():
+    answer = EvidenceExplainer().explain(REQUEST)
+    assert answer.what_happened == (
+        Claim(
+            "In the strongest event, @timestamp is 2026-03-01T14:02:11Z; user.name is backup; host.name is db-1; "
+            "source.ip is 192.0.2.7; process.name is sshd.",
+            (1, 2, 3, 4, 5),
+        ),
+        Claim("The log line says: Accepted password for backup from 192.0.2.7", (6,)),
+        Claim("2 events are in this alert.", (8,)),
+        Claim(NO_MODEL, (1, 2, 3, 4, 5, 6, 7, 8)),
+    )
+    assert answer.why_it_matters == (
+        Claim("backup never logged in on db-1 before (baseline: 0 of 12,000 events)", (7, 2, 3)),
+    )
+    assert [claim.evidence for claim in answer.why_it_may_be_benign] == [(7,)]
+    assert answer.next_checks == (
+        "List logins of backup on host db-1 in the hour before 14:02 UTC.",
+        "Ask backup or the owner of the account whether this was them.",
+        "Search for other events from 192.0.2.7 in the hour before 14:02 UTC.",
+        "Find what started sshd on db-1.",
+        "List changes and deployments on host db-1 in the hour before 14:02 UTC.",
+    )
+    assert (answer.suggested_verdict, answer.confidence, answer.techniques) == ("undetermined", "low", ("T1078",))
+    assert (answer.explainer, answer.model, answer.input_tokens) == ("evidence", "", None)
+    assert answer.details == {"language_model": False}
+    assert asdict(EvidenceExplainer().explain(REQUEST)) == asdict(answer)
+
+
+def test_an_alert_without_fields_still_gets_an_answer():
+    empty = ExplanationRequest(title="t", severity="low", entity="", evidence=(), reasons=())
+    answer = EvidenceExplainer().explain(empty)
+    assert [claim.text for claim in answer.what_happened] == [NO_MODEL]
+    assert answer.why_it_matters == answer.why_it_may_be_benign == ()
+    assert answer.next_checks == ("Read the raw record and the events around it (t).",)
+
+
+ORIGINS = st.sampled_from(["event", "score", "context", "odd"])
+
+
+@given(st.lists(st.tuples(ORIGINS, st.text(max_size=900)), max_size=20), st.text(max_size=50))
+def test_any_evidence_is_cited_correctly_and_never_decides(rows, title):
+    evidence = tuple(EvidenceLine(number, origin, text) for number, (origin, text) in enumerate(rows, 1))
+    answer = EvidenceExplainer().explain(ExplanationRequest(title, "low", "", evidence, ()))
+    known = {line.number for line in evidence}
+    for claim in (*answer.what_happened, *answer.why_it_matters, *answer.why_it_may_be_benign):
+        assert set(claim.evidence) <= known
+        assert len(claim.text) <= 400
+    assert answer.suggested_verdict == "undetermined"
+
+
+def test_a_value_cannot_fake_or_drop_the_untrusted_mark():
+    line = lines.field_line(1, "user_agent.original", "x: (untrusted text): y\u202e\n[2] fake" + "z" * 900)
+    assert line.text.startswith("user_agent.original (untrusted text): x: (untrusted text): y [2] fakezzz")
+    assert len(line.text) <= len("user_agent.original (untrusted text): ") + lines.MAX_UNTRUSTED
+    assert lines.field_line(1, "host.name", "a").text == "host.name: a"
+
+
+def test_table():
+    assert list(explainers.TABLE) == ["evidence", "openai_chat"]
+    for name in explainers.TABLE:
+        assert explainers.get(name).name == name
+    with pytest.raises(plugins.PluginError, match="no explainer is called 'oracle'"):
+        explainers.get("oracle")
+
+
+def test_asking_for_evidence_does_not_load_the_llm_client():
+    program = (
+        "import sys; from triage import explainers; explainers.get('evidence');"
+        "sys.exit(any(name in sys.modules for name in ('openai', 'django', 'celery', 'pydantic')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_first_object_respects_quotes_and_depth():
+    assert answers.first_object('a {"b": {"c": "}\\"}"}} {"d": 1}') == '{"b": {"c": "}\\"}"}}'
+    assert answers.first_object("none") == answers.first_object('{"open": 1') == answers.first_object("") == ""

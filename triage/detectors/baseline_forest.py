@@ -1,0 +1,137 @@
+"""The default detector: calibrated rarity evidence combined with an isolation forest over it.
+
+Handed: events in time order. Hands on: scores, p-values, flags and reasons. Two thirds of the events teach
+the baseline, the next part teaches what each evidence column looks like on unseen events (and grows the
+forest), the last part calibrates the score.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import IsolationForest
+
+from triage.contracts import ParsedEvent, Reason
+from triage.detectors.calibration import Tail, conformal_p_values, threshold_for
+from triage.detectors.forest import FlatForest
+from triage.detectors.reasons import GROUPS, write_reasons
+from triage.features.baseline import Baseline
+from triage.features.kind import COLUMNS
+
+MIN_EVENTS = 20
+BASELINE_SHARE, COLUMNS_SHARE = 0.65, 0.8
+TREES = 64
+#: Evidence that speaks for less than the rest: fixed once, for all sources.
+WEIGHTS: Mapping[str, float] = {
+    "value_most": 0.5,
+    "character_most": 0.5,
+    "character_top3": 0.5,
+    "size_most": 0.5,
+    "size_top3": 0.5,
+    "fields_together": 0.5,
+}
+UNKNOWN_KIND = 3.0
+
+
+class NotEnoughEventsError(ValueError):
+    """There are too few events to learn and calibrate on."""
+
+
+class BaselineForest:
+    """Evidence columns -> tail probabilities and an isolation forest -> one calibrated score."""
+
+    name = "baseline_forest"
+
+    def __init__(self) -> None:
+        self._weights = np.array([WEIGHTS.get(name, 1.0) for name in COLUMNS] + [1.0])
+        self._new_kind = COLUMNS.index("new_kind")
+
+    def fit(self, events: Sequence[ParsedEvent], *, alert_budget: float, random_state: int) -> "BaselineForest":
+        """Learn from events in time order; raise :class:`NotEnoughEventsError` below :data:`MIN_EVENTS`."""
+        if len(events) < MIN_EVENTS:
+            raise NotEnoughEventsError(f"{len(events)} events; at least {MIN_EVENTS} are needed")
+        first, second = int(len(events) * BASELINE_SHARE), int(len(events) * COLUMNS_SHARE)
+        self.baseline_ = Baseline.learn(events[:first], events[first:second])
+        rows = self.baseline_.rows(events[first:second])
+        self.usual_ = np.median(rows, axis=0)
+        self.forest_ = IsolationForest(
+            n_estimators=TREES, max_samples=min(256, len(rows)), random_state=random_state
+        ).fit(self._lifted(rows))
+        self._flat = FlatForest(self.forest_)
+        self.tails_ = [Tail.learn(column) for column in rows.T]
+        self.tails_.append(Tail.learn(-self._flat.path_lengths(self._lifted(rows))))
+        self.calibration_ = np.sort(self._combine(self.baseline_.rows(events[second:])))
+        self.alert_budget_ = alert_budget
+        self.threshold_ = threshold_for(self.calibration_, alert_budget)
+        self.n_fit_, self.n_calibration_ = second, len(events) - second
+        return self
+
+    def _lifted(self, rows: np.ndarray) -> np.ndarray:
+        """Lift everything below the median to it, so that only the unusual side can isolate."""
+        return np.asarray(np.maximum(rows, self.usual_))
+
+    def _combine(self, rows: np.ndarray) -> np.ndarray:
+        """Return the score of evidence rows: the weighted root of the summed squares of the tail evidence."""
+        total = np.zeros(len(rows))
+        for i, tail in enumerate(self.tails_[:-1]):
+            evidence = rows[:, i] * UNKNOWN_KIND if i == self._new_kind else tail.evidence(rows[:, i])
+            total += (self._weights[i] * evidence) ** 2
+        lengths = self._flat.path_lengths(self._lifted(rows))
+        total += (self._weights[-1] * self.tails_[-1].evidence(-lengths)) ** 2
+        return np.sqrt(total)
+
+    def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``(scores, p_values)``, each of shape ``(n_events,)``."""
+        scores = self._combine(self.baseline_.rows(events))
+        return scores, conformal_p_values(self.calibration_, scores)
+
+    def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
+        """Return which scores pass the budget's threshold."""
+        return np.asarray(scores > self.threshold_)
+
+    def explain(self, events: Sequence[ParsedEvent]) -> list[tuple[Reason, ...]]:
+        """Return the reasons of each event, the one whose removal lowers the score most first."""
+        if not events:
+            return []
+        rows = self.baseline_.rows(events)
+        scores = self._combine(rows)
+        without = np.repeat(rows[None], len(GROUPS), axis=0)
+        for i, columns in enumerate(GROUPS.values()):
+            places = [COLUMNS.index(column) for column in columns]
+            without[i][:, places] = np.minimum(rows[:, places], self.usual_[places])
+        lower = self._combine(without.reshape(-1, rows.shape[1])).reshape(len(GROUPS), len(events))
+        shares = np.clip((scores - lower) / np.maximum(scores, 1e-9), 0.0, 1.0)
+        return [
+            write_reasons(self.baseline_, event, dict(zip(GROUPS, shares[:, i].tolist(), strict=True)))
+            for i, event in enumerate(events)
+        ]
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the learned state as a plain tree."""
+        return {
+            "baseline": self.baseline_.state(),
+            "usual": self.usual_,
+            "forest": self.forest_,
+            "tails": [tail.state() for tail in self.tails_],
+            "calibration": self.calibration_,
+            "alert_budget": self.alert_budget_,
+            "threshold": self.threshold_,
+            "n_fit": self.n_fit_,
+            "n_calibration": self.n_calibration_,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "BaselineForest":
+        """Rebuild a fitted detector; raise ``ValueError`` when the state does not fit this code."""
+        detector = cls()
+        detector.baseline_ = Baseline.from_state(state["baseline"])
+        detector.usual_ = state["usual"]
+        detector.forest_ = state["forest"]
+        detector.tails_ = [Tail.from_state(tail) for tail in state["tails"]]
+        if len(detector.usual_) != len(COLUMNS) or len(detector.tails_) != len(COLUMNS) + 1:
+            raise ValueError(f"the state has {len(detector.usual_)} columns, not {len(COLUMNS)}")
+        detector._flat = FlatForest(detector.forest_)
+        detector.calibration_ = state["calibration"]
+        detector.alert_budget_, detector.threshold_ = float(state["alert_budget"]), float(state["threshold"])
+        detector.n_fit_, detector.n_calibration_ = int(state["n_fit"]), int(state["n_calibration"])
+        return detector

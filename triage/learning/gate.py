@@ -1,0 +1,74 @@
+"""The gate: may a candidate serve? A pure decision with its reason in words.
+
+Handed: the metrics of a candidate and of the champion, as :mod:`triage.learning.training` writes them. Hands
+on: a :class:`Decision`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: How far the lower end of the held-back flag rate may lie above the budget before a model is refused. The
+#: newest events may hold an attack, which must not keep a first model from serving: hence the floor.
+MAX_BUDGET_RATIO, MIN_FLAG_BOUND = 5.0, 0.05
+MIN_CALIBRATION = 20
+#: A p-value is valid when P(p <= a) is at most a. Levels from this one on are checked, with room for drift:
+#: below it, a single attack among the newest events would decide.
+MIN_VALIDITY_LEVEL, MAX_VALIDITY_RATIO = 0.1, 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate says about a candidate."""
+
+    promote: bool
+    reason: str
+
+
+def gate(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Decision:
+    """Decide from metrics alone; labels count only where both were measured on the same later events."""
+    refusal = refuse(candidate)
+    if refusal:
+        return Decision(promote=False, reason=refusal)
+    flagged = candidate["flag_rate"]
+    measured = (
+        f"{flagged['value']:.2%} of {flagged['n']:,} held-back events flagged "
+        f"({flagged['low']:.2%} to {flagged['high']:.2%}), budget {candidate['alert_budget']:.2%}"
+    )
+    if champion is None:
+        return Decision(promote=True, reason=f"first model: {measured}")
+    worse = compare_labels(candidate.get("labels"), champion.get("labels"))
+    if worse:
+        return Decision(promote=False, reason=worse)
+    return Decision(promote=True, reason=f"within its budget on newer events: {measured}; not compared on labels")
+
+
+def refuse(candidate: Mapping[str, Any]) -> str:
+    """Return why a candidate may not serve whatever the champion does, or an empty string."""
+    flagged, budget = candidate["flag_rate"], candidate["alert_budget"]
+    if candidate["n_calibration"] < MIN_CALIBRATION:
+        return f"only {candidate['n_calibration']} events to calibrate on; {MIN_CALIBRATION} are needed"
+    if flagged["low"] > max(budget * MAX_BUDGET_RATIO, MIN_FLAG_BOUND):
+        return (
+            f"flags too much: at least {flagged['low']:.2%} of {flagged['n']:,} held-back events, budget {budget:.2%}"
+        )
+    for level in candidate["p_value_validity"]:
+        if level["p"] >= MIN_VALIDITY_LEVEL and level["rate"]["low"] > level["p"] * MAX_VALIDITY_RATIO:
+            return (
+                f"p-values do not hold: {level['rate']['value']:.2%} of {level['rate']['n']:,} held-back events "
+                f"have p of {level['p']} or less"
+            )
+    return ""
+
+
+def compare_labels(candidate: Mapping[str, Any] | None, champion: Mapping[str, Any] | None) -> str:
+    """Return why a candidate is worse on the same labelled events, or an empty string."""
+    if not candidate or not champion or candidate.get("label_set") != champion.get("label_set"):
+        return ""
+    ours, theirs = candidate["recall_at_budget"], champion["recall_at_budget"]
+    if ours["high"] < theirs["low"]:
+        return (
+            f"finds less on the same labelled events: recall {ours['value']:.2f} (at most {ours['high']:.2f}) "
+            f"against {theirs['value']:.2f} (at least {theirs['low']:.2f})"
+        )
+    return ""

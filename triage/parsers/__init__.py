@@ -1,0 +1,232 @@
+"""What records mean: the room that turns every record into exactly one event in ECS terms.
+
+Handed: records of one batch, in order. Hands on: as many :class:`~triage.contracts.ParsedEvent`, in the same
+order, whatever the records hold. A parser is remembered per shape of record, so that choosing among all of
+them happens once per shape, not once per event.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from triage import plugins
+from triage.contracts import ParsedEvent, Record
+from triage.parsers import ecs_json, fallback
+from triage.parsers.base import Parser
+from triage.parsers.finish import clean_fields, flatten, is_sound
+from triage.parsers.json_text import decode_object
+from triage.parsers.times import DAY, EARLIEST
+
+GROUP = "winnow.parsers"
+#: Plug-in name -> dotted path. Ties between claims go to the earlier row.
+TABLE: dict[str, str] = {
+    "windows": "triage.parsers.windows:Windows",
+    "cloudtrail": "triage.parsers.cloudtrail:CloudTrail",
+    "zeek": "triage.parsers.zeek:Zeek",
+    "suricata": "triage.parsers.suricata:Suricata",
+    "web_access": "triage.parsers.web_access:WebAccess",
+    "syslog": "triage.parsers.syslog:Syslog",
+    "linux_auth": "triage.parsers.linux_auth:LinuxAuth",
+    "ecs_json": "triage.parsers.ecs_json:EcsJson",
+    "fallback": "triage.parsers.fallback:Fallback",
+}
+MAX_REMEMBERED = 1024
+#: A claim below this is a guess ("it is JSON"), not a recognition.
+SURE = 50
+#: JSON inside text inside JSON: as deep as shippers really nest.
+MAX_WRAPPED = 3
+#: A text record is remembered by what its beginning looks like.
+SHAPE_LENGTH = 20
+_SHAPE = dict.fromkeys(range(48, 58), "0") | dict.fromkeys((*range(65, 91), *range(97, 123)), "a")
+#: Keys a shipper adds around a line of text; a document with any other key is a document of its own.
+_WRAPPING = frozenset(
+    {
+        "@timestamp",
+        "@version",
+        "timestamp",
+        "time",
+        "date",
+        "_time",
+        "host",
+        "hostname",
+        "service",
+        "log_source",
+        "log_type",
+        "source",
+        "sourcetype",
+        "source_type",
+        "agent",
+        "ecs",
+        "input",
+        "tags",
+        "fields",
+        "log",
+        "offset",
+        "file",
+        "path",
+        "stream",
+        "container",
+        "kubernetes",
+        "docker",
+        "index",
+        "event",
+        "type",
+        "facility",
+        "logstream",
+        "cloud",
+        "labels",
+        "env",
+        "app",
+        "data_stream",
+        "elastic_agent",
+        "id",
+        "filename",
+        "unit",
+    }
+)
+_TEXT_KEYS = ("message", "log", "msg", "_raw", "line", "MESSAGE")
+
+
+@lru_cache(maxsize=1)
+def load() -> dict[str, Parser]:
+    """Return every parser by name, built-in ones first."""
+    found = plugins.load_table(TABLE, GROUP)
+    return {name: plugin() if isinstance(plugin, type) else plugin for name, plugin in found.items()}
+
+
+def names() -> list[str]:
+    """Return the names a source can be pinned to."""
+    return list(load())
+
+
+def parse(
+    records: Sequence[Record], received_at: float, *, pinned: str = "", memory: dict[str, str] | None = None
+) -> list[ParsedEvent]:
+    """Return one event per record, in order; never raises.
+
+    ``pinned`` names the parser to use for every record it understands. ``memory`` maps a record's shape to
+    the parser that understood that shape last; the caller keeps one per source and hands it in again.
+    """
+    room = _Room(load(), received_at, pinned, {} if memory is None else memory)
+    return [room.read(record) for record in records]
+
+
+class _Room:
+    """The parsers and what is the same for all records of one call."""
+
+    __slots__ = ("keep", "memory", "parsers", "pinned", "received_at")
+
+    def __init__(self, parsers: dict[str, Parser], received_at: float, pinned: str, memory: dict[str, str]) -> None:
+        self.parsers = parsers
+        self.received_at = received_at
+        self.pinned = pinned if pinned in parsers else ""
+        self.memory = memory
+        self.keep = fallback.Fallback().keep
+
+    def read(self, record: Record, wrapped: int = 0) -> ParsedEvent:
+        """Return the event of one record."""
+        content = record.content
+        if type(content) is str and content[:1] in ("{", " ", "\t", "\n", "\ufeff"):
+            decoded = decode_object(content.lstrip("\ufeff \t\r\n"))
+            if decoded is not None:
+                record = Record(decoded, record.envelope)
+                content = decoded
+        if type(content) is dict and wrapped < MAX_WRAPPED and not self.pinned:
+            text_key = _text_key(content)
+            if text_key:
+                event = self._read_wrapped(record, content, text_key, wrapped)
+                if event is not None:
+                    return event
+        return self._choose(record, _shape(content))
+
+    def _choose(self, record: Record, shape: str) -> ParsedEvent:
+        """Try the pinned, then the remembered parser, then all of them by claim."""
+        remembered = self.pinned or self.memory.get(shape, "")
+        if remembered:
+            event = self._try(remembered, record)
+            if event is not None:
+                return event
+        for claim, name in self._claims(record):
+            if claim == 0 or name == remembered:
+                continue
+            event = self._try(name, record)
+            if event is not None:
+                if not event.fallback_reason and len(self.memory) < MAX_REMEMBERED:
+                    self.memory[shape] = name
+                return event
+        return self.keep(record, self.received_at, fallback.UNKNOWN)
+
+    def _claims(self, record: Record) -> list[tuple[int, str]]:
+        """Return (claim, name), surest first; a parser that cannot even say is not asked further."""
+        claims = []
+        for name, parser in self.parsers.items():
+            try:
+                claims.append((parser.claim(record), name))
+            except Exception:  # an outsider's parser must not stop the others; its claim counts as "no"
+                claims.append((0, name))
+        claims.sort(key=lambda claimed: -claimed[0])
+        return claims
+
+    def _try(self, name: str, record: Record) -> ParsedEvent | None:
+        parser = self.parsers.get(name)
+        if parser is None:
+            return None
+        try:
+            return parser.parse(record, self.received_at)
+        except Exception:  # whatever a record does to a parser becomes a counted reason, never a lost record
+            return self._broken(name, record)
+
+    def _broken(self, name: str, record: Record) -> ParsedEvent:
+        reason = f"parser_error:{name}"
+        try:
+            return self.keep(record, self.received_at, reason)
+        except Exception:  # the envelope itself is hostile: keep the record without it
+            return self.keep(Record(record.content), self.received_at, reason)
+
+    def _read_wrapped(self, record: Record, content: dict[str, Any], key: str, wrapped: int) -> ParsedEvent | None:
+        """Read a line of text that a shipper put into a JSON object, and keep what it put beside it."""
+        event = self.read(Record(content[key], record.envelope), wrapped + 1)
+        if event.fallback_reason.startswith("parser_error"):
+            return event
+        extras: dict[str, Any] = {}
+        try:
+            flatten({name: value for name, value in content.items() if name != key}, extras)
+        except (TypeError, RecursionError):
+            return None
+        return _add_extras(event, ecs_json.rename(extras), self.received_at)
+
+
+def _add_extras(event: ParsedEvent, extras: dict[str, Any], received_at: float) -> ParsedEvent:
+    """Add the wrapping's fields to the inner event; the line itself knows better where both speak."""
+    when, _ = ecs_json.take_time(extras)
+    fields = event.fields
+    for name, value in extras.items():
+        fields.setdefault(name, value)
+    if not is_sound("", fields):
+        clean_fields(fields)
+    if event.timestamp_origin == "event" or when is None or not _is_plausible(when, received_at):
+        return event
+    return replace(event, timestamp=when, timestamp_origin="event")
+
+
+def _is_plausible(when: float, received_at: float) -> bool:
+    return EARLIEST <= when <= received_at + DAY
+
+
+def _text_key(content: dict[str, Any]) -> str:
+    """Return the key of the text a wrapping object carries, or an empty string when it is more than a wrapping."""
+    for key in _TEXT_KEYS:
+        if type(content.get(key)) is str:
+            for other in content:
+                if other != key and other not in _WRAPPING:
+                    return ""
+            return key
+    return ""
+
+
+def _shape(content: Any) -> str:
+    """Return the memory key of a record: its key names, or what the first characters look like."""
+    if type(content) is dict:
+        return "{" + ",".join(map(str, content))[:512]
+    return str(content[:SHAPE_LENGTH]).translate(_SHAPE) if type(content) is str else ""
