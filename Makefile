@@ -38,9 +38,12 @@ postgresql: $(VENV)/.dev
 	@echo "== 2 of 2: PostgreSQL and Redis"
 	@$(PY) -m tests.servers -- $(PY) -m pytest -m "not once and not browser" $(ARGS)
 
-fast: $(VENV)/.dev ## The inner loop, under 15 s: lint and the tests without processes or a browser
+# What starts processes, trains models or simulates days is left to `make test`.
+fast: $(VENV)/.dev ## The inner loop, under 15 s: lint and the quick tests, few examples each
 	@$(PY) -m ruff check -q
-	@env -u DATABASE_URL -u REDIS_URL $(PY) -m pytest -q -x -m "not process and not browser and not slow" $(ARGS)
+	@env -u DATABASE_URL -u REDIS_URL WINNOW_TEST_PROFILE=fast $(PY) -m pytest -q -x \
+		-m "not process and not browser and not slow and not once" \
+		--ignore=tests/bench --ignore=tests/triage/test_training.py --ignore=tests/triage/detectors $(ARGS)
 
 check: format lint types imports templates migrations deploy docs test ## What CI runs
 

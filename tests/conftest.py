@@ -25,7 +25,8 @@ hypothesis_settings.register_profile(
     "winnow", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.register_profile("ci", parent=hypothesis_settings.get_profile("winnow"), derandomize=True)
-hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "winnow")
+hypothesis_settings.register_profile("fast", parent=hypothesis_settings.get_profile("winnow"), max_examples=8)
+hypothesis_settings.load_profile(os.environ.get("WINNOW_TEST_PROFILE") or ("ci" if os.environ.get("CI") else "winnow"))
 
 
 def running_backend() -> str:

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,16 @@ def _entry(number: int, story: Story) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Finding:
-    """What was found of one story: ids of flagged events, ids of open alerts."""
+    """What was found of one story: flagged events by id, with their entity and time, and ids of open alerts."""
 
     story: Story
-    events: set[int] = field(default_factory=set)
+    events: dict[int, tuple[str, float]] = field(default_factory=dict)
     alerts: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every story's finding, and how many open alerts belong to any story."""
+    """Every story's finding, and how many of this run's open alerts belong to any story."""
 
     findings: tuple[Finding, ...]
     open_alerts: int
@@ -69,26 +70,57 @@ class Report:
 
 
 def look_up(reader: Reader, stories: Sequence[Story], *, since: float) -> Report:
-    """Ask Winnow for flagged events and open alerts, and match them with the stories by markers alone."""
+    """Ask Winnow for flagged events and open alerts, and match them with the stories by markers alone.
+
+    Only what is from ``since`` (epoch seconds) or later counts: an earlier run of the same seed left the same
+    addresses and names behind.
+    """
+    since -= 1  # syslog writes whole seconds
     findings = tuple(Finding(story) for story in stories)
     for event in reader.flagged(since=since):
-        for found in _owners(findings, event, skip=NOT_THE_ALERT):
-            found.events.add(event["id"])
+        for found in _holders(findings, event):
+            found.events[event["id"]] = (event.get("entity", ""), _seconds(event["timestamp"]))
     matched, total = 0, 0
     for summary in reader.alerts():
+        if _seconds(summary["last_seen_at"]) < since:
+            continue
         total += 1
-        owners = _owners(findings, reader.alert(summary["id"]), skip=NOT_THE_ALERT)
+        owners = _owners(findings, reader.alert(summary["id"]))
         matched += bool(owners)
         for found in owners:
             found.alerts.add(summary["id"])
     return Report(findings, open_alerts=total, matched_alerts=matched)
 
 
-def _owners(findings: Sequence[Finding], document: dict[str, Any], *, skip: frozenset[str]) -> list[Finding]:
-    """Return the findings one of whose markers, or one of whose flagged events, is in the document."""
-    text = "\n".join(_texts(document, skip))
-    ids = {event.get("id") for event in document.get("events", ())}
-    return [found for found in findings if carries(text, found.story.markers) or found.events & ids]
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def _holders(findings: Sequence[Finding], document: dict[str, Any]) -> list[Finding]:
+    """Return the findings one of whose markers is in the document."""
+    text = "\n".join(_texts(document, NOT_THE_ALERT))
+    return [found for found in findings if carries(text, found.story.markers)]
+
+
+def _owners(findings: Sequence[Finding], alert: dict[str, Any]) -> list[Finding]:
+    """Return the findings an alert belongs to: by a marker, or by a flagged event in it."""
+    by_marker = _holders(findings, alert)
+    shown = {event["id"] for event in alert["events"]}
+    cut_off = alert["event_count"] > len(shown)
+    return [
+        found
+        for found in findings
+        if found in by_marker or found.events.keys() & shown or (cut_off and _spans(alert, found))
+    ]
+
+
+def _spans(alert: dict[str, Any], found: Finding) -> bool:
+    """Tell whether a flagged event of the story is about the alert's entity and within its time.
+
+    The API shows the highest events of a long alert only, so the others can't be matched by id.
+    """
+    first, last = _seconds(alert["first_seen_at"]), _seconds(alert["last_seen_at"])
+    return any(entity and entity == alert["entity"] and first <= at <= last for entity, at in found.events.values())
 
 
 def _texts(value: Any, skip: frozenset[str]) -> Iterator[str]:
@@ -113,5 +145,5 @@ def report_lines(report: Report) -> list[str]:
         found.append(f"  {finding.story.technique:<10} {finding.story.title:<40} {state} ({detail})")
     missed = ", ".join(finding.story.title for finding in report.missed) or "none"
     found.append(f"missed: {missed}")
-    found.append(f"{report.matched_alerts} of {report.open_alerts} open alerts belong to one of them")
+    found.append(f"{report.matched_alerts} of {report.open_alerts} open alerts of this run belong to one of them")
     return found

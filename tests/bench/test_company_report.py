@@ -177,15 +177,21 @@ def story(number: int) -> Story:
 
 
 def alert(number: int, **more: Any) -> dict[str, Any]:
-    return {"id": number, "title": "unusual", "entity": "host:h", "events": []} | more
+    seen = "1970-01-01T00:01:40Z"
+    shown = {"id": number, "title": "unusual", "entity": "host:h", "first_seen_at": seen, "last_seen_at": seen}
+    return shown | {"events": [], "event_count": len(more.get("events", ()))} | more
+
+
+def event(number: int, message: str, **more: Any) -> dict[str, Any]:
+    return {"id": number, "message": message, "entity": "host:h", "timestamp": "1970-01-01T00:01:40Z"} | more
 
 
 def test_stories_are_counted_exactly(fake: FakeWinnow, connect: Callable[..., Connection]) -> None:
     fake.flagged = [
-        {"id": 11, "message": "from 192.0.2.1 port 22", "fields": {}},
-        {"id": 12, "message": "-", "fields": {"source.ip": "192.0.2.2"}},
-        {"id": 13, "message": "from 192.0.2.44 port 22", "fields": {}},
-        {"id": 14, "message": "from 192.0.2.5 port 22", "fields": {}},
+        event(11, "from 192.0.2.1 port 22"),
+        event(12, "-", fields={"source.ip": "192.0.2.2"}),
+        event(13, "from 192.0.2.44 port 22"),
+        event(14, "from 192.0.2.5 port 22"),
     ]
     fake.alerts = [
         alert(1, events=[{"id": 11, "message": None}]),  # by the id of a flagged event
@@ -202,9 +208,29 @@ def test_stories_are_counted_exactly(fake: FakeWinnow, connect: Callable[..., Co
     lines = report_lines(report)
     assert lines[0] == "3 of 5 hidden intrusions surfaced in the queue"
     assert lines[-2] == "missed: Title 4, Title 5"
-    assert lines[-1] == "3 of 5 open alerts belong to one of them"
-    assert "/api/v1/events?flagged=1&limit=500&since=100.000" in fake.paths
+    assert lines[-1] == "3 of 5 open alerts of this run belong to one of them"
+    assert "/api/v1/events?flagged=1&limit=500&since=99.000" in fake.paths
     assert "/api/v1/alerts?status=open&limit=200" in fake.paths
+
+
+def test_an_alert_that_shows_only_some_events_is_matched_by_entity_and_time(
+    fake: FakeWinnow, connect: Callable[..., Connection]
+) -> None:
+    fake.flagged = [event(11, "from 192.0.2.1 port 22"), event(12, "from 192.0.2.2 port 22", entity="user:u")]
+    fake.flagged += [event(13, "from 192.0.2.3 port 22", timestamp="1970-01-01T00:05:00Z")]
+    fake.alerts = [alert(1, event_count=12, events=[{"id": 90, "message": "other"}])]
+    report = look_up(Reader(connect(), "api"), [story(n) for n in (1, 2, 3)], since=100.0)
+    assert [sorted(found.alerts) for found in report.findings] == [[1], [], []]
+
+
+def test_an_alert_of_an_earlier_run_does_not_count(fake: FakeWinnow, connect: Callable[..., Connection]) -> None:
+    fake.alerts = [
+        alert(1, source_ip="192.0.2.1", last_seen_at="1970-01-01T00:01:38.999000Z"),
+        alert(2, source_ip="192.0.2.2", last_seen_at="1970-01-01T00:01:39Z"),
+    ]
+    report = look_up(Reader(connect(), "api"), [story(1), story(2)], since=100.0)
+    assert [sorted(found.alerts) for found in report.findings] == [[], [2]]
+    assert (report.matched_alerts, report.open_alerts) == (1, 1)
 
 
 def test_an_empty_queue_surfaces_nothing(connect: Callable[..., Connection]) -> None:

@@ -28,10 +28,11 @@ EVERYTHING_SAMPLE = 40_000
 class Baseline:
     """What is usual, learned once and frozen."""
 
-    def __init__(self, kinds: Mapping[str, KindModel], total: int) -> None:
+    def __init__(self, kinds: Mapping[str, KindModel], total: int, new_kind: float) -> None:
         self.kinds = dict(kinds)
         self.total = total
-        self._unseen = math.log(total + 1)
+        #: Evidence of a kind never seen, in nats: how seldom one came on held-back events.
+        self.new_kind = new_kind
 
     @classmethod
     def learn(cls, events: Sequence[ParsedEvent], later: Sequence[ParsedEvent]) -> "Baseline":
@@ -44,7 +45,8 @@ class Baseline:
         held_back = group(later)
         for kind, model in kinds.items():
             model.damp(held_back.get(kind, []) if kind else [cells(event) for event in later[::step]])
-        return cls(kinds, len(events))
+        unseen = sum(len(found) for kind, found in held_back.items() if kind not in kinds)
+        return cls(kinds, len(events), -math.log((unseen + 0.5) / (len(later) + 1)))
 
     def model_of(self, event: ParsedEvent) -> tuple[KindModel, bool]:
         """Return the model an event is compared with, and whether its kind is new."""
@@ -56,7 +58,7 @@ class Baseline:
         found = np.empty((len(events), len(COLUMNS)))
         for i, event in enumerate(events):
             model, is_new = self.model_of(event)
-            found[i] = model.row(cells(event), is_new=is_new)
+            found[i] = model.row(cells(event), self.new_kind if is_new else 0.0)
         return found
 
     def state(self) -> dict[str, Any]:
@@ -74,8 +76,8 @@ class Baseline:
             tables.append(model.sets)
             kinds.append(describe(name, model))
         return {
-            "feature_set": FEATURE_SET, "total": self.total, "kinds": kinds, "tables": pack(tables),
-            "grids": np.array(grids), "scales": np.array(scales),
+            "feature_set": FEATURE_SET, "total": self.total, "new_kind": self.new_kind, "kinds": kinds,
+            "tables": pack(tables), "grids": np.array(grids), "scales": np.array(scales),
         }  # fmt: skip
 
     @classmethod
@@ -93,7 +95,7 @@ class Baseline:
             }
             pairs = {(a, b): next(tables) for a, b in about["pairs"]}
             kinds[about["name"]] = KindModel(about["total"], fields, pairs, next(tables), about["scales"])
-        return cls(kinds, state["total"])
+        return cls(kinds, int(state["total"]), float(state["new_kind"]))
 
 
 def describe(name: str, model: KindModel) -> dict[str, Any]:

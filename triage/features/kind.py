@@ -127,8 +127,8 @@ class KindModel:
             self._pair_cache[key] = known
         return known
 
-    def row(self, cells: Cells, *, is_new: bool) -> list[float]:
-        """Return the evidence columns of one event."""
+    def row(self, cells: Cells, new_kind: float) -> list[float]:
+        """Return the evidence columns of one event; ``new_kind`` is the evidence of its kind being new."""
         known = self.fields
         each: list[tuple[float, ...]] = []
         new_fields = 0
@@ -146,7 +146,7 @@ class KindModel:
         most, top5, all_pairs = self._pair_columns(cells)
         together = self.sets.of(fields_together(cells)) * self.sets_scale
         row += [most, top5]
-        row += [together, self.new_field * min(new_fields, 3), float(is_new)]
+        row += [together, self.new_field * min(new_fields, 3), new_kind]
         row.append(math.fsum(map(max, each)) + 0.2 * all_pairs + together)
         return row
 

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 from django.conf import settings
 from django.db import Error, connection
@@ -40,14 +39,10 @@ UNDECLARED_BYTES = 2**20
 MAX_KEY_LENGTH = 200
 
 
-class _Committer(Protocol):
-    async def submit(self, submission: Submission) -> None: ...
-
-
 class Front:
     """Answers every request on an intake path."""
 
-    def __init__(self, *, commit: GroupCommit | _Committer, backlog: Backlog) -> None:
+    def __init__(self, *, commit: GroupCommit, backlog: Backlog) -> None:
         self._commit = commit
         self._backlog = backlog
         self._arriving = 0

@@ -8,6 +8,7 @@ them happens once per shape, not once per event.
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from triage import plugins
@@ -32,7 +33,8 @@ TABLE: dict[str, str] = {
     "fallback": "triage.parsers.fallback:Fallback",
 }
 MAX_REMEMBERED = 1024
-#: A claim below this is a guess ("it is JSON"), not a recognition.
+#: A claim below this is a guess ("it is JSON") and not remembered: the next record of that shape may be recognised,
+#: and what a record means must not depend on what came before it.
 SURE = 50
 #: JSON inside text inside JSON: as deep as shippers really nest.
 MAX_WRAPPED = 3
@@ -115,10 +117,11 @@ def parse(
 class _Room:
     """The parsers and what is the same for all records of one call."""
 
-    __slots__ = ("keep", "memory", "parsers", "pinned", "received_at")
+    __slots__ = ("claims", "keep", "memory", "parsers", "pinned", "received_at")
 
     def __init__(self, parsers: dict[str, Parser], received_at: float, pinned: str, memory: dict[str, str]) -> None:
         self.parsers = parsers
+        self.claims = [(name, parser.claim) for name, parser in parsers.items()]
         self.received_at = received_at
         self.pinned = pinned if pinned in parsers else ""
         self.memory = memory
@@ -148,24 +151,27 @@ class _Room:
             if event is not None:
                 return event
         for claim, name in self._claims(record):
-            if claim == 0 or name == remembered:
+            if name == remembered:
                 continue
             event = self._try(name, record)
             if event is not None:
-                if not event.fallback_reason and len(self.memory) < MAX_REMEMBERED:
+                if claim >= SURE and not event.fallback_reason and len(self.memory) < MAX_REMEMBERED:
                     self.memory[shape] = name
                 return event
         return self.keep(record, self.received_at, fallback.UNKNOWN)
 
     def _claims(self, record: Record) -> list[tuple[int, str]]:
-        """Return (claim, name), surest first; a parser that cannot even say is not asked further."""
+        """Return (claim, name) of those that claim at all, surest first; on a tie the table's order decides."""
         claims = []
-        for name, parser in self.parsers.items():
+        for name, claim in self.claims:
             try:
-                claims.append((parser.claim(record), name))
+                sure = claim(record)
             except Exception:  # an outsider's parser must not stop the others; its claim counts as "no"
-                claims.append((0, name))
-        claims.sort(key=lambda claimed: -claimed[0])
+                sure = 0
+            if sure:
+                claims.append((sure, name))
+        if len(claims) > 1:
+            claims.sort(key=itemgetter(0), reverse=True)
         return claims
 
     def _try(self, name: str, record: Record) -> ParsedEvent | None:

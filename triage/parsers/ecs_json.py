@@ -176,6 +176,9 @@ def _settle(fields: Fields) -> None:
     target = fields.get("url.original")
     if type(target) is str and "url.path" not in fields:
         read_target(target, fields)
+    pid = fields.get("process.pid")
+    if type(pid) is str and len(pid) < 10 and pid.isascii() and pid.isdigit():
+        fields["process.pid"] = int(pid)
     code = fields.get("event.code")
     if type(code) is int:
         fields["event.code"] = str(code)

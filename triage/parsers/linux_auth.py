@@ -9,195 +9,19 @@ import re
 
 from triage.contracts import Fields, ParsedEvent, Record
 from triage.parsers.finish import finish
-
-_FROM = r"(?P<host>\S+)(?: port (?P<port>\d{1,5}))?"
-_USER = r"(?P<user>.{0,256})"
-
-#: One row per sentence: pattern, event.action, event.outcome ("" = the line does not say).
-Row = tuple[re.Pattern[str], str, str]
-
-
-def _rows(*rows: tuple[str, str, str]) -> tuple[Row, ...]:
-    return tuple((re.compile(pattern, re.ASCII), action, outcome) for pattern, action, outcome in rows)
-
-
-_SSHD = {
-    "Accepted": _rows((rf"Accepted (?P<method>\S+) for {_USER} from {_FROM}", "ssh_login", "success")),
-    "Failed": _rows(
-        (
-            rf"Failed (?P<method>\S+) for (?:(?P<invalid>invalid|illegal) user )?{_USER} from {_FROM}",
-            "ssh_login",
-            "failure",
-        )
-    ),
-    "Postponed": _rows(
-        (
-            rf"Postponed (?P<method>\S+) for (?:(?P<invalid>invalid) user )?{_USER} from {_FROM}",
-            "ssh_login_postponed",
-            "",
-        )
-    ),
-    "Invalid": _rows((rf"(?P<invalid>Invalid) user {_USER} from {_FROM}", "ssh_login", "failure")),
-    "Illegal": _rows((rf"(?P<invalid>Illegal) user {_USER} from {_FROM}", "ssh_login", "failure")),
-    "Connection": _rows(
-        (
-            (
-                r"Connection (?:closed|reset) by (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
-                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?: \[preauth\])?"
-            ),
-            "ssh_connection_closed",
-            "",
-        ),
-        (rf"Connection (?:closed|reset) by {_FROM}", "ssh_connection_closed", ""),
-        (rf"Connection from {_FROM}", "ssh_connection_opened", ""),
-    ),
-    "Received": _rows((rf"Received disconnect from {_FROM}", "ssh_disconnected", "")),
-    "Disconnected": _rows(
-        (
-            (
-                r"Disconnected from (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
-                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?: \[preauth\])?"
-            ),
-            "ssh_disconnected",
-            "",
-        ),
-        (rf"Disconnected from {_FROM}", "ssh_disconnected", ""),
-    ),
-    "Disconnecting": _rows(
-        (
-            (
-                r"Disconnecting (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
-                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}}): Too many authentication failures"
-            ),
-            "ssh_login",
-            "failure",
-        ),
-        (rf"Disconnecting: Too many authentication failures for {_USER}(?: \[preauth\])?\Z", "ssh_login", "failure"),
-    ),
-    "error:": _rows(
-        (
-            (
-                r"error: maximum authentication attempts exceeded for (?:(?P<invalid>invalid) user )?"
-                rf"{_USER} from {_FROM}"
-            ),
-            "ssh_login",
-            "failure",
-        ),
-        (
-            (
-                r"error: PAM: (?:Authentication failure|User not known to the underlying authentication module"
-                rf"|Permission denied|.{{0,60}}) for (?:(?P<invalid>illegal|invalid) user )?{_USER} from {_FROM}"
-            ),
-            "ssh_login",
-            "failure",
-        ),
-    ),
-    "Did": _rows((rf"Did not receive identification string from {_FROM}", "ssh_scan", "failure")),
-    "Unable": _rows((rf"Unable to negotiate with {_FROM}", "ssh_negotiation", "failure")),
-    "fatal:": _rows((rf"fatal: Unable to negotiate with {_FROM}", "ssh_negotiation", "failure")),
-    "Bad": _rows((rf"Bad protocol version identification .{{0,512}} from {_FROM}", "ssh_scan", "failure")),
-    "banner": _rows((rf"banner exchange: Connection from {_FROM}", "ssh_scan", "failure")),
-    "User": _rows(
-        (rf"User {_USER} from {_FROM} not allowed because", "ssh_login", "failure"),
-        (r"User child is on pid", "ssh_session_process", ""),
-    ),
-    "ROOT": _rows((rf"ROOT LOGIN REFUSED FROM {_FROM}", "ssh_login", "failure")),
-    "reverse": _rows(
-        (r"reverse mapping checking getaddrinfo for \S+ \[(?P<host>[^\]]{1,64})\]", "ssh_reverse_mapping", "failure")
-    ),
-    "Server": _rows((r"Server listening on \S+ port \d+", "ssh_server_started", "success")),
-    "Starting": _rows((rf"Starting session: .{{0,256}} for {_USER} from {_FROM}", "ssh_session_opened", "success")),
-}
-
-_PAM_OPENED = _rows(
-    (
-        r"session opened for user (?P<user>[^\s(]{1,256})(?:\(uid=\d+\))?(?: by (?P<by>[^\s(]{0,256}))?",
-        "session_opened",
-        "success",
-    ),
-    (r"session closed for user (?P<user>[^\s(]{1,256})", "session_closed", "success"),
-    (r"check pass; user unknown", "authentication", "failure"),
-    (
-        r"(?:auth could not identify password|conversation failed)(?: for \[(?P<user>[^\]]{0,256})\])?",
-        "authentication",
-        "failure",
-    ),
-    (r"password changed for (?P<target>\S{1,256})", "password_changed", "success"),
-    (r"account (?P<user>\S{1,256}) has (?:expired|password changed in future)", "account_expired", "failure"),
-)
-_PAM_FAILURE = re.compile(r"(?:PAM \d+ more |\d+ more )?authentication failures?[;:]")
-_PAM_PAIR = re.compile(r"(logname|uid|euid|tty|ruser|rhost|user)=(\S*)", re.ASCII)
-_PAM = re.compile(r"pam_(?P<module>\w{1,32})\((?P<service>[^:)]{1,64})(?::(?P<stage>\w{1,32}))?\):? ?")
-
-_SUDO = re.compile(
-    r"\s*(?P<user>[^\s:]{1,256}) : (?:(?P<complaint>[^;=]{1,200}?) ; )?"
-    r"(?:TTY=(?P<tty>\S{1,64}) ; )?(?:PWD=(?P<cwd>[^;]{0,1024}?) ; )?(?:USER=(?P<target>\S{1,256}) ; )?"
-    r"(?:GROUP=\S{1,256} ; )?(?:TSID=\S{1,64} ; )?(?:ENV=.{0,1024}? ; )?COMMAND=(?P<command>.*)",
-    re.DOTALL,
-)
-_SU = _rows(
-    (r"\(to (?P<target>\S{1,256})\) (?P<user>\S{1,256}) on (?P<tty>\S{1,64})", "su", "success"),
-    (r"FAILED SU \(to (?P<target>\S{1,256})\) (?P<user>\S{1,256}) on (?P<tty>\S{1,64})", "su", "failure"),
-    (r"Successful su for (?P<target>\S{1,256}) by (?P<user>\S{1,256})", "su", "success"),
-    (r"FAILED su for (?P<target>\S{1,256}) by (?P<user>\S{1,256})", "su", "failure"),
-    (r"BAD SU (?P<user>\S{1,256}) to (?P<target>\S{1,256}) on (?P<tty>\S{1,64})", "su", "failure"),
-    (r"\+ (?P<tty>\S{1,64}) (?P<user>[^\s:]{1,256}):(?P<target>\S{1,256})", "su", "success"),
-    (r"- (?P<tty>\S{1,64}) (?P<user>[^\s:]{1,256}):(?P<target>\S{1,256})", "su", "failure"),
-)
-_ACCOUNT = _rows(
-    (
-        (
-            r"new user: name=(?P<target>[^,\s]{1,256}), UID=(?P<uid>\d+), GID=(?P<gid>\d+), home=[^,]{0,512}, "
-            r"shell=(?P<shell>[^,\s]{0,256})"
-        ),
-        "user_added",
-        "success",
-    ),
-    (r"new group: name=(?P<group>[^,\s]{1,256})(?:, GID=(?P<gid>\d+))?", "group_added", "success"),
-    (r"group added to \S+: name=(?P<group>[^,\s]{1,256})(?:, GID=(?P<gid>\d+))?", "group_added", "success"),
-    (
-        r"(?:group '(?P<group>[^']{1,256})' removed|removed (?:shadow )?group '(?P<group2>[^']{1,256})')",
-        "group_removed",
-        "success",
-    ),
-    (r"add '(?P<target>[^']{1,256})' to (?:shadow )?group '(?P<group>[^']{1,256})'", "user_added_to_group", "success"),
-    (
-        r"delete '(?P<target>[^']{1,256})' from (?:shadow )?group '(?P<group>[^']{1,256})'",
-        "user_removed_from_group",
-        "success",
-    ),
-    (r"delete user '(?P<target>[^']{1,256})'", "user_removed", "success"),
-    (r"(?:change user '(?P<target>[^']{1,256})' |changed )password", "password_changed", "success"),
-    (r"change user '(?P<target>[^']{1,256})'", "user_changed", "success"),
-    (r"(?P<verb>un)?lock user '(?P<target>[^']{1,256})'", "user_lock_changed", "success"),
-    (r"failed adding user '(?P<target>[^']{1,256})'", "user_added", "failure"),
-    (
-        r"user (?P<target>\S{1,256}) (?:added|removed) by (?P<user>\S{1,256}) to group (?P<group>\S{1,256})",
-        "group_changed",
-        "success",
-    ),
-)
-_CRON = re.compile(
-    r"\((?P<user>[^)\s]{1,256})\) (?P<verb>[A-Z]{2,12}(?: [A-Z]{2,12})?) \((?P<command>.*)\)\Z", re.DOTALL
-)
-_LOGIND = _rows(
-    (r"New session (?P<session>\S+) of user (?P<user>[^\s.]{1,256})", "session_opened", "success"),
-    (r"Session (?P<session>\S+) logged out", "session_closed", "success"),
-    (r"Removed session (?P<session>[^\s.]+)", "session_closed", "success"),
-)
-_LOGIN = _rows(
-    (
-        r"FAILED LOGIN (?:\(\d+\)|\d+ )?.{0,40}? (?:FROM|from) (?P<host>\S+) FOR (?P<user>[^,]{1,256}),",
-        "login",
-        "failure",
-    ),
-    (
-        r"FAILED LOGIN \(\d+\) on '(?P<tty>[^']{1,64})'(?: from '(?P<host>[^']{1,256})')? FOR '(?P<user>[^']{1,256})'",
-        "login",
-        "failure",
-    ),
-    (r"ROOT LOGIN +[Oo][Nn] '?(?P<tty>[^\s']{1,64})", "login", "success"),
-    (r"LOGIN ON (?P<tty>\S{1,64}) BY (?P<user>\S{1,256})", "login", "success"),
+from triage.parsers.linux_auth_sentences import (
+    ACCOUNT,
+    CRON,
+    LOGIN,
+    LOGIND,
+    PAM,
+    PAM_FAILURE,
+    PAM_OPENED,
+    PAM_PAIR,
+    SSHD,
+    SU,
+    SUDO,
+    Row,
 )
 
 SSH_APPS = frozenset({"sshd", "sshd-session", "sshd-auth", "ssh"})
@@ -217,7 +41,7 @@ _ACCOUNT_APPS = frozenset(
     }
 )
 _CRON_APPS = frozenset({"CRON", "cron", "crond", "anacron", "/USR/SBIN/CRON", "crontab"})
-_TABLES = {"su": _SU, "su-l": _SU, "systemd-logind": _LOGIND, "login": _LOGIN}
+_TABLES = {"su": SU, "su-l": SU, "systemd-logind": LOGIND, "login": LOGIN}
 APPS = SSH_APPS | _ACCOUNT_APPS | _CRON_APPS | _TABLES.keys() | {"sudo"}
 
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}\Z|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%\w{1,16})?\Z", re.ASCII)
@@ -289,16 +113,16 @@ def _match_rows(rows: tuple[Row, ...], message: str, fields: Fields, category: s
 
 def _read_pam(message: str, fields: Fields) -> bool:
     """Read ``pam_unix(sshd:auth): authentication failure; ...`` and the same without the prefix."""
-    prefix = _PAM.match(message)
+    prefix = PAM.match(message)
     if prefix is not None:
         fields["system.auth.pam.module"] = prefix["module"]
         fields["system.auth.pam.service"] = prefix["service"]
         message = message[prefix.end() :]
-    if _PAM_FAILURE.match(message):
+    if PAM_FAILURE.match(message):
         fields.update(
             {"event.category": "authentication", "event.action": "authentication", "event.outcome": "failure"}
         )
-        for name, value in _PAM_PAIR.findall(message):
+        for name, value in PAM_PAIR.findall(message):
             if not value:
                 continue
             if name == "rhost":
@@ -308,7 +132,7 @@ def _read_pam(message: str, fields: Fields) -> bool:
             elif name != "logname":
                 fields[f"system.auth.pam.{name}"] = value
         return True
-    known = _match_rows(_PAM_OPENED, message, fields)
+    known = _match_rows(PAM_OPENED, message, fields)
     actor = fields.pop("user.effective.name", "")
     if actor:  # "session opened for user root by alice(uid=1000)": alice acts, as root
         fields["user.name"], fields["user.effective.name"] = actor, fields["user.name"]
@@ -316,7 +140,7 @@ def _read_pam(message: str, fields: Fields) -> bool:
 
 
 def _read_sudo(message: str, fields: Fields) -> bool:
-    match = _SUDO.match(message)
+    match = SUDO.match(message)
     if match is None:
         return _read_pam(message, fields)
     complaint = match["complaint"]
@@ -340,7 +164,7 @@ def _read_sudo(message: str, fields: Fields) -> bool:
 
 
 def _read_cron(message: str, fields: Fields) -> bool:
-    match = _CRON.match(message)
+    match = CRON.match(message)
     if match is None:
         return _read_pam(message, fields)
     fields["event.category"] = "process"
@@ -355,14 +179,14 @@ def read(app: str, message: str, fields: Fields) -> bool:
     """Fill the fields of one message; return False when it says nothing we know."""
     message = message.removeprefix("(pam_unix) ")
     if app in SSH_APPS:
-        rows = _SSHD.get(message.split(" ", 1)[0])
+        rows = SSHD.get(message.split(" ", 1)[0])
         return (rows is not None and _match_rows(rows, message, fields)) or _read_pam(message, fields)
     if app == "sudo":
         return _read_sudo(message, fields)
     if app in _CRON_APPS:
         return _read_cron(message, fields)
     if app in _ACCOUNT_APPS:
-        if not _match_rows(_ACCOUNT, message, fields, "iam"):
+        if not _match_rows(ACCOUNT, message, fields, "iam"):
             return _read_pam(message, fields)
         if "user.target.name" in fields:
             fields.setdefault("user.name", fields["user.target.name"])

@@ -15,7 +15,8 @@ _FAILED = re.compile(
     r"|fail\w{0,4} (?:\w{1,16} ){0,2}(?:auth|log-?in|password)"
     r"|(?:log-?in|password) (?:attempt |was )?(?:fail\w{0,4}|incorrect|mismatch|verification failed|check failed)"
     r"|(?:invalid|incorrect|wrong|bad) (?:user ?name|user|log-?in|password|credentials)|unknown user|user not found"
-    r"|unsuccessful \w{0,16} ?(?:auth|log-?in)|auth-failure|could not authenticate|access denied for user|password doesn't match|nonexistent user|user .{1,128}? not found"
+    r"|unsuccessful \w{0,16} ?(?:auth|log-?in)|auth-failure|could not authenticate"
+    r"|access denied for user|password doesn't match|nonexistent user|user .{1,128}? not found"
 )
 _ADDRESS = re.compile(
     r"(?:from|rhost|rip|client|host|address|addr|ip|peer|remote_ip|src|with|@)\W{0,4}(?:ip\W{0,3})?(?:\S{0,64}\[|\(?\?@)?"

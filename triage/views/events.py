@@ -23,9 +23,7 @@ DEFAULT_PAGE, MAX_PAGE = 100, 1000
 def events(request: HttpRequest) -> HttpResponse:
     """Return ``{"events": [...], "next": id or null}``; pass ``next`` as ``before`` for the next page."""
     parameters = Parameters(request, NAMES)
-    limit = parameters.number("limit", #: Where the pipeline keeps what a sender called its source.
-SENDER_SOURCE = "log.file.path"
-DEFAULT_PAGE, maximum=MAX_PAGE)
+    limit = parameters.number("limit", DEFAULT_PAGE, maximum=MAX_PAGE)
     found = list(_matching(parameters).order_by("-id")[: limit + 1])
     page = found[:limit]
     names = dict(Source.objects.values_list("id", "name"))

@@ -76,7 +76,7 @@ def test_a_remembered_parser_is_asked_first_and_nobody_claims_again(room) -> Non
 
 
 def test_a_remembered_parser_that_declines_is_replaced_by_claim(room) -> None:
-    one, other = Counting("one", 90, None), Counting("other", 20, event_of("other"))
+    one, other = Counting("one", 90, None), Counting("other", 60, event_of("other"))
     room(one, other)
     memory = {"aaa 0": "one"}
     (event,) = parsers.parse([Record("abc 1")], RECEIVED_AT, memory=memory)
@@ -92,7 +92,7 @@ def test_a_remembered_name_that_is_gone_does_no_harm() -> None:
 
 def test_memory_never_grows_without_end() -> None:
     memory: dict[str, str] = {}
-    parsers.parse([Record({f"key{number}": 1}) for number in range(3000)], RECEIVED_AT, memory=memory)
+    parsers.parse([Record({**CONN, f"key{number}": 1}) for number in range(3000)], RECEIVED_AT, memory=memory)
     assert len(memory) == parsers.MAX_REMEMBERED
 
 
@@ -100,6 +100,14 @@ def test_unknown_text_is_not_remembered() -> None:
     memory: dict[str, str] = {}
     parsers.parse([Record("words only")], RECEIVED_AT, memory=memory)
     assert memory == {}
+
+
+def test_a_guess_is_not_remembered_so_that_order_never_decides() -> None:
+    odd, real = Record({"winlog": "not an object"}), Record({"winlog": {"event_id": 1, "channel": "Security"}})
+    memory: dict[str, str] = {}
+    events = parsers.parse([odd, real], RECEIVED_AT, memory=memory)
+    assert [event.parser for event in events] == ["ecs_json", "windows"]
+    assert list(memory.values()) == ["windows"]
 
 
 def test_memory_does_not_change_what_a_record_means() -> None:
