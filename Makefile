@@ -43,7 +43,7 @@ fast: $(VENV)/.dev ## The inner loop, under 15 s: lint and the quick tests, few 
 	@$(PY) -m ruff check -q
 	@env -u DATABASE_URL -u REDIS_URL WINNOW_TEST_PROFILE=fast $(PY) -m pytest -q -x \
 		-m "not process and not browser and not slow and not once" \
-		--ignore=tests/bench --ignore=tests/triage/test_training.py --ignore=tests/triage/detectors $(ARGS)
+		--ignore=tests/bench --ignore=tests/triage/intake --ignore=tests/triage/test_training.py --ignore=tests/triage/detectors $(ARGS)
 
 check: format lint types imports templates migrations deploy docs test ## What CI runs
 

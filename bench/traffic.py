@@ -58,7 +58,8 @@ def _zeek(rng: random.Random, time: float) -> dict[str, Any]:
         "time": time,
         "event": {
             "_path": "conn", "ts": time, "uid": f"C{rng.getrandbits(80):020x}",
-            "id.orig_h": f"10.20.{rng.randrange(4)}.{rng.randrange(1, 250)}", "id.orig_p": rng.randrange(20_000, 60_000),
+            "id.orig_h": f"10.20.{rng.randrange(4)}.{rng.randrange(1, 250)}",
+            "id.orig_p": rng.randrange(20_000, 60_000),
             "id.resp_h": f"10.30.0.{rng.randrange(1, 40)}", "id.resp_p": rng.choice([53, 80, 443, 445, 3389]),
             "proto": "tcp", "service": "ssl", "duration": round(rng.expovariate(2), 6),
             "orig_bytes": rng.randrange(100, 9_000), "resp_bytes": rng.randrange(100, 90_000),

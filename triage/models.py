@@ -87,7 +87,6 @@ class RawBatch(models.Model):
     parameters = models.JSONField(default=dict)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - NULL = no key, never equal
     received_at = models.DateTimeField()
-    body = models.BinaryField()
     body_bytes = models.PositiveBigIntegerField(help_text="Size of the inflated body.")
     record_count = models.PositiveIntegerField()
 
@@ -103,6 +102,8 @@ class RawBatch(models.Model):
     discard_counts = models.JSONField(default=dict, help_text="Fallbacks per reason.")
     model_version = models.ForeignKey("ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     processed_at = models.DateTimeField(null=True, blank=True)
+    #: Last, so that SQLite reads the other columns without walking through the blob.
+    body = models.BinaryField()
 
     class Meta:
         constraints: ClassVar = [

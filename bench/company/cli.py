@@ -4,6 +4,7 @@ Handed: arguments. Hands on: an exit status, and progress lines on stdout that s
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -17,6 +18,10 @@ from bench.company.client import ClientError, Connection, Feeder, Reader
 from bench.company.message import Message
 from bench.company.stream import Afternoon, Stream
 
+TOKENS = (
+    ("--token", "WINNOW_INTAKE_TOKEN", "intake token of the sample source"),
+    ("--api-token", "WINNOW_API_TOKEN", "API token, scope read, for the report"),
+)
 LIVE_RATE = 12.0
 TRICKLE_RATE = 3.0
 TICK_SECONDS = 0.25
@@ -34,8 +39,10 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.company", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", required=True, help="address of a running Winnow")
-    parser.add_argument("--token", required=True, help="intake token of the sample source")
-    parser.add_argument("--api-token", required=True, help="API token, scope read, for the report")
+    # Command lines can be read by every account of a machine, so both tokens may come by environment instead.
+    for name, variable, meaning in TOKENS:
+        known = os.environ.get(variable)
+        parser.add_argument(name, default=known, required=not known, help=f"{meaning} (or {variable})")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--key", type=Path, help="where to write the answer key (JSON; never sent)")
     parser.add_argument("--history", type=int, default=8000, help="ordinary records of the days before")

@@ -75,7 +75,7 @@ class Deployment:
                     words = (status.parent / "environ").read_bytes().split(b"\0")
                     role = next((word[12:].decode() for word in words if word.startswith(b"WINNOW_ROLE=")), "")
                     command = (status.parent / "cmdline").read_bytes()
-                    found[int(status.parent.name)] = role or ("web" if b"uvicorn" in command else "beat")
+                    found[int(status.parent.name)] = role or ("web" if b"management.web" in command else "beat")
         return found
 
     def stop(self) -> int:

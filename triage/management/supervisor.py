@@ -28,7 +28,7 @@ QUICK_DEATH_SECONDS = 5.0
 MAX_RESTART_DELAY = 10.0
 PR_SET_PDEATHSIG = 1
 #: Celery warns root about unpickling; no worker here accepts anything but JSON.
-ROOT_WARNING = "ignore::celery.platforms.SecurityWarning"
+QUIET = "ignore:You're running the worker with superuser privileges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 def celery_command(*arguments: str) -> list[str]:
     """Return the command line of a Celery process of this installation."""
-    return [sys.executable, "-W", ROOT_WARNING, "-m", "celery", "--quiet", "-A", "triage.celery", *arguments]
+    return [sys.executable, "-W", QUIET, "-m", "celery", "--quiet", "-A", "triage.celery", *arguments]
 
 
 def worker_child(role: str, number: int) -> Child:
@@ -96,9 +96,7 @@ def worker_child(role: str, number: int) -> Child:
 def children(plan: Plan, sock: socket.socket) -> list[Child]:
     """Return every child of a plan."""
     fd = sock.fileno()
-    web = [sys.executable, "-m", "uvicorn", "triage.asgi:application", "--fd", str(fd)]
-    web += ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
-    web += ["--timeout-graceful-shutdown", "5", "--timeout-keep-alive", "75", "--no-server-header"]
+    web = [sys.executable, "-m", "triage.management.web", str(fd)]
     beat = celery_command("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=", "--loglevel", "WARNING")
     return [
         *(Child(f"web-{number}", web, role="web", pass_fds=(fd,)) for number in range(plan.web_workers)),

@@ -114,7 +114,6 @@ class Migration(migrations.Migration):
                 ('parameters', models.JSONField(default=dict)),
                 ('idempotency_key', models.CharField(blank=True, max_length=200, null=True)),
                 ('received_at', models.DateTimeField()),
-                ('body', models.BinaryField()),
                 ('body_bytes', models.PositiveBigIntegerField(help_text='Size of the inflated body.')),
                 ('record_count', models.PositiveIntegerField()),
                 ('status', models.CharField(choices=[('received', 'Received'), ('processing', 'Processing'), ('done', 'Done'), ('quarantined', 'Quarantined')], default='received', max_length=16)),
@@ -129,6 +128,7 @@ class Migration(migrations.Migration):
                 ('processed_at', models.DateTimeField(blank=True, null=True)),
                 ('model_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='triage.modelversion')),
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='triage.source')),
+                ('body', models.BinaryField()),
             ],
             options={
                 'indexes': [models.Index(fields=['status', 'id'], name='rawbatch_by_status'), models.Index(fields=['source', '-id'], name='rawbatch_by_source')],

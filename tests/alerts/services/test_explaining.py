@@ -212,6 +212,13 @@ def test_a_dead_endpoint_ends_the_pass_but_every_alert_has_its_evidence(source, 
         assert rows(alert)[0] == ("evidence", "")
 
 
+def test_two_workers_store_the_first_evidence_once(alert, use_llm):
+    use_llm("http://127.0.0.1:9/v1")
+    assert explaining._store_evidence(alert.pk) is True
+    assert explaining._store_evidence(alert.pk) is False
+    assert rows(alert) == [("evidence", "")]
+
+
 def test_the_most_severe_alert_is_explained_first(source):
     flagged(source, entity="user:low", p_value=0.5)
     flagged(source, entity="user:high", p_value=0.00001)

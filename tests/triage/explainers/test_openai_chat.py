@@ -152,6 +152,19 @@ def test_a_flood_is_not_read_to_its_end():
     assert (caught.reason, str(caught)) == ("invalid", "the reply is larger than 1,000,000 bytes")
 
 
+def test_a_redirect_is_not_followed_with_the_evidence_in_hand():
+    with fake_llm(good()) as elsewhere:
+        location = f"{elsewhere.base_url}/chat/completions"
+        caught, requests = failure(Reply("", status=307, headers={"Location": location}))
+        assert (caught.reason, len(requests), elsewhere.requests) == ("unreachable", 1, [])
+
+
+def test_the_key_is_never_repeated():
+    caught, _ = failure(error(401, "Incorrect API key provided: plain-key-77"), api_key="plain-key-77")
+    assert "Incorrect API key provided: [key]" in str(caught)
+    assert "plain-key-77" not in str(caught)
+
+
 def test_nobody_listening_is_unreachable():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
