@@ -5,6 +5,7 @@ the baseline, the next part teaches what each evidence column looks like on unse
 forest), the last part calibrates the score.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,9 +18,12 @@ from triage.detectors.forest import FlatForest
 from triage.detectors.reasons import GROUPS, write_reasons
 from triage.features.baseline import Baseline
 from triage.features.kind import COLUMNS
+from triage.features.tokens import kind_of
 
 MIN_EVENTS = 20
 BASELINE_SHARE, COLUMNS_SHARE = 0.65, 0.8
+#: A kind with at least this many events is split by its own order.
+COMMON_KIND = 60
 TREES = 64
 #: How much each column's evidence counts; the rest count 1. Chosen once by measuring, the same for all sources
 #: (docs/detection.md says on what). Order averages over many tokens, so it is less noisy than one odd token.
@@ -41,6 +45,25 @@ class NotEnoughEventsError(ValueError):
     """There are too few events to learn and calibrate on."""
 
 
+def split_by_kind(
+    events: Sequence[ParsedEvent],
+) -> tuple[list[ParsedEvent], list[ParsedEvent], list[ParsedEvent]]:
+    """Return the parts that teach the baseline, teach the columns, and calibrate; each in time order.
+
+    A common kind gives its own oldest events to the first part and its own newest ones to the last, so
+    that a kind which fell silent early, or came with a clock of its own, is calibrated too. Rare kinds
+    stay where time puts them: how often a new kind turns up must be learnt from time itself.
+    """
+    kinds = [kind_of(event) for event in events]
+    sizes, seen = Counter(kinds), Counter[str]()
+    parts: tuple[list[ParsedEvent], list[ParsedEvent], list[ParsedEvent]] = ([], [], [])
+    for position, (event, kind) in enumerate(zip(events, kinds, strict=True)):
+        rank = seen[kind] / sizes[kind] if sizes[kind] >= COMMON_KIND else position / len(events)
+        seen[kind] += 1
+        parts[(rank >= BASELINE_SHARE) + (rank >= COLUMNS_SHARE)].append(event)
+    return parts
+
+
 class BaselineForest:
     """Evidence columns -> tail probabilities and an isolation forest -> one calibrated score."""
 
@@ -54,9 +77,9 @@ class BaselineForest:
         """Learn from events in time order; raise :class:`NotEnoughEventsError` below :data:`MIN_EVENTS`."""
         if len(events) < MIN_EVENTS:
             raise NotEnoughEventsError(f"{len(events)} events; at least {MIN_EVENTS} are needed")
-        first, second = int(len(events) * BASELINE_SHARE), int(len(events) * COLUMNS_SHARE)
-        self.baseline_ = Baseline.learn(events[:first], events[first:second])
-        rows = self.baseline_.rows(events[first:second])
+        taught, held_back, calibrating = split_by_kind(events)
+        self.baseline_ = Baseline.learn(taught, held_back)
+        rows = self.baseline_.rows(held_back)
         self.usual_ = np.median(rows, axis=0)
         self.forest_ = IsolationForest(
             n_estimators=TREES, max_samples=min(256, len(rows)), random_state=random_state
@@ -64,10 +87,10 @@ class BaselineForest:
         self._flat = FlatForest(self.forest_)
         self.tails_ = [Tail.learn(column) for column in rows.T]
         self.tails_.append(Tail.learn(-self._flat.path_lengths(self._lifted(rows))))
-        self.calibration_ = np.sort(self._combine(self.baseline_.rows(events[second:])))
+        self.calibration_ = np.sort(self._combine(self.baseline_.rows(calibrating)))
         self.alert_budget_ = alert_budget
         self.threshold_ = threshold_for(self.calibration_, alert_budget)
-        self.n_fit_, self.n_calibration_ = second, len(events) - second
+        self.n_fit_, self.n_calibration_ = len(taught) + len(held_back), len(calibrating)
         return self
 
     def _lifted(self, rows: np.ndarray) -> np.ndarray:

@@ -19,7 +19,9 @@ MAX_WORDS = 250
 MAX_LIST = 12
 MAX_PARAMETERS = 24
 #: Fields that repeat others or only say when and where a line was read.
-IGNORED_FIELDS = frozenset({"@timestamp", "event.original", "event.ingested", "event.created", "winnow.time_unparsed"})
+IGNORED_FIELDS = frozenset(
+    {"@timestamp", "event.original", "event.ingested", "event.created", "winnow.time_inferred", "winnow.time_unparsed"}
+)
 
 _MASK = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|[0-9]+")
 _WORD = re.compile(r"[a-z_#]+|[^\sa-z_#]")
