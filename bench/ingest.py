@@ -276,7 +276,7 @@ def main() -> None:
         if options.postgres:
             from tests.servers import servers
 
-            with servers() as environment:
+            with servers(durable=True) as environment:
                 os.environ.update(environment)
                 report = run(quick=options.quick)
         else:

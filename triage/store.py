@@ -287,6 +287,7 @@ def _update_scores(rows: Sequence[tuple[Any, ...]]) -> None:
             assignments = ", ".join(f"{name} = %s" for name in names.split(", "))
             cursor.executemany(f"UPDATE triage_event SET {assignments} WHERE id = %s", rows)  # noqa: S608 - constants
             return
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.scored")
         cursor.execute(
             "CREATE TEMP TABLE scored (score float8, p_value float8, flagged bool, reasons text,"
             " model_version_id bigint, id bigint) ON COMMIT DROP"

@@ -4,12 +4,16 @@ Handed: any text. Hands on: one record per line that is not blank. Only a line f
 other character can forge a record. Nothing is refused for its syntax.
 """
 
+import re
+
 import orjson
 
 from triage.contracts import Envelope, Record
 from triage.receivers import decoding
 from triage.receivers.base import BodyError, Parameters
 from triage.receivers.envelope import defaults
+
+_MARKS = re.compile(rb"(?:\xef\xbb\xbf)+")
 
 
 def split(body: bytes) -> list[bytes]:
@@ -19,8 +23,14 @@ def split(body: bytes) -> list[bytes]:
     [b'one', b' two']
     """
     decoding.check_count(body.count(b"\n"))
-    lines = body.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    lines = [_without_mark(line) for line in body.split(b"\n")]
     return [line.rstrip(b"\r") for line in lines if line.strip(b" \t\r")]
+
+
+def _without_mark(line: bytes) -> bytes:
+    """Drop byte order marks: where bodies are joined, one may stand before any line."""
+    marks = _MARKS.match(line)
+    return line[marks.end() :] if marks else line
 
 
 def text_records(body: bytes, envelope: Envelope) -> list[Record]:

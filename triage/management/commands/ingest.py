@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 import zstandard
 from celery import current_app
@@ -20,6 +20,13 @@ from triage.models import RawBatch, Source
 LINES_PER_BATCH = 8_000
 BYTES_PER_BATCH = 4 * 2**20
 RECEIVER = "lines"
+
+
+class Readable(Protocol):
+    """What gives bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes; none at the end."""
 
 
 class Command(BaseCommand):
@@ -90,7 +97,7 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def opened(name: str) -> Iterator[IO[bytes]]:
+def opened(name: str) -> Iterator[Readable]:
     """Open a plain, gzip or zstd file, or standard input, for reading bytes."""
     if name == "-":
         yield sys.stdin.buffer
@@ -105,7 +112,7 @@ def opened(name: str) -> Iterator[IO[bytes]]:
             yield file
 
 
-def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+def lines_of(file: Readable) -> Iterator[bytes]:
     """Yield lines without their ends, blank ones left out."""
     rest = b""
     while chunk := file.read(2**20):
@@ -115,7 +122,7 @@ def lines_of(file: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def batches(file: IO[bytes]) -> Iterator[list[bytes]]:
+def batches(file: Readable) -> Iterator[list[bytes]]:
     """Cut a file into lists of lines, bounded in number and bytes."""
     lines: list[bytes] = []
     size = 0
