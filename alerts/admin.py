@@ -1,6 +1,6 @@
 """Django's admin for the analyst side: read-only, for support; decisions are made in the queue."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -26,22 +26,22 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["id", "title", "severity", "status", "entity", "last_seen_at", "revision"]
-    list_filter: ClassVar = ["status", "severity", "source"]
+    list_display = ("id", "title", "severity", "status", "entity", "last_seen_at", "revision")
+    list_filter = ("status", "severity", "source")
 
 
 @admin.register(Verdict)
 class VerdictAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["id", "alert", "value", "decided_by", "user", "created_at"]
-    list_filter: ClassVar = ["value", "decided_by"]
+    list_display = ("id", "alert", "value", "decided_by", "user", "created_at")
+    list_filter = ("value", "decided_by")
 
 
 @admin.register(Explanation)
 class ExplanationAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["id", "alert", "explainer", "model", "failure", "created_at"]
+    list_display = ("id", "alert", "explainer", "model", "failure", "created_at")
 
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["id", "created_at", "actor", "actor_kind", "action", "alert"]
-    list_filter: ClassVar = ["actor_kind", "action"]
+    list_display = ("id", "created_at", "actor", "actor_kind", "action", "alert")
+    list_filter = ("actor_kind", "action")

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from alerts import titles
 from triage import ecs
 
 MAX_TITLE = 160
@@ -133,6 +134,9 @@ def fingerprint(event: FlaggedEvent) -> str:
 
 def title(event: FlaggedEvent) -> str:
     """Return what happened in one line of at most :data:`MAX_TITLE` characters."""
+    told = titles.told(event.fields)
+    if told:
+        return plain(told, MAX_TITLE)
     message = plain(event.message, MAX_TITLE)
     if message and not message.startswith(("{", "[{", "<")):
         return message

@@ -17,9 +17,9 @@ _UNSEEN = re.compile(
 
 
 def visible(text: object, limit: int = MAX_CHARACTERS) -> str:
-    """Return the text with every invisible character spelled out, cut at ``limit`` characters with a note.
+    r"""Return the text with every invisible character spelled out, cut at ``limit`` characters with a note.
 
-    >>> visible("a\\u202eb")
+    >>> visible("a\u202eb")
     'a⟨U+202E⟩b'
     """
     whole = str(text)

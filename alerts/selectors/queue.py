@@ -146,13 +146,14 @@ def _after(cursor: str) -> Q:
 
 def facets(wanted: QueueFilter) -> Facets:
     """Return every filter choice with its count: two queries."""
-    groups = list(_searched(wanted.search).order_by().values("status", "severity", "source_id").annotate(n=Count("id")))
+    rows = _searched(wanted.search).order_by().values_list("status", "severity", "source_id")
+    groups = list(rows.annotate(n=Count("id")))
 
-    def count(**fixed: object) -> int:
-        asked: dict[str, object] = {"status": wanted.status, "severity": wanted.severity, "source_id": wanted.source}
-        asked.update(fixed)
+    def count(status: str = wanted.status, severity: str = wanted.severity, source: int = wanted.source) -> int:
         return sum(
-            group["n"] for group in groups if all(not v or v == "all" or group[k] == v for k, v in asked.items())
+            n
+            for its_status, its_severity, its_source, n in groups
+            if status in ("all", its_status) and severity in ("", its_severity) and source in (0, its_source)
         )
 
     statuses = [
@@ -165,7 +166,7 @@ def facets(wanted: QueueFilter) -> Facets:
         for value, label in reversed(Severity.choices)
     ]  # fmt: skip
     sources = [
-        Facet(str(pk), name, count(source_id=pk), wanted.source == pk,
+        Facet(str(pk), name, count(source=pk), wanted.source == pk,
               wanted.query(source=0 if wanted.source == pk else pk))
         for pk, name in Source.objects.values_list("pk", "name")
     ]  # fmt: skip

@@ -119,8 +119,8 @@ def _reason(row: dict[str, Any]) -> Reason:
 
 def _reason_text(reason: Reason) -> str:
     parts = [
-        f"observed: {reason.observed}" if reason.observed else "",
-        f"baseline: {reason.baseline}" if reason.baseline else "",
+        f"observed: {reason.observed}" if reason.observed not in reason.text else "",
+        f"baseline: {reason.baseline}" if reason.baseline not in reason.text else "",
     ]
     told = "; ".join(part for part in parts if part)
     return f"{reason.text} ({told})" if told else reason.text

@@ -11,7 +11,6 @@ from triage.explainers import lines
 MAX_CLAIMS = 8
 MAX_CHECKS = 6
 MAX_CLAIM = 400
-NO_MODEL = "No language model was used: these sentences repeat the numbered evidence."
 #: Fields in the order in which "what happened" is told.
 _TOLD = (
     "@timestamp",
@@ -24,6 +23,13 @@ _TOLD = (
     "source.ip",
     "destination.ip",
     "process.name",
+)
+_ABOUT = (
+    ("user.name", "user"),
+    ("host.name", "host"),
+    ("source.ip", "from"),
+    ("destination.ip", "to"),
+    ("process.name", "program"),
 )
 
 
@@ -67,17 +73,29 @@ def _claim(text: str, *numbers: int) -> Claim:
 
 def _what_happened(request: ExplanationRequest) -> tuple[Claim, ...]:
     fields = _fields(request)
-    told = [(name, *fields[name]) for name in _TOLD if name in fields]
+    told = [name for name in _TOLD if name in fields]
     claims = []
     if told:
-        text = "; ".join(f"{name} is {value}" for name, _, value in told)
-        claims.append(_claim(f"In the strongest event, {text}.", *(number for _, number, _ in told)))
+        claims.append(_claim(_sentence({name: fields[name][1] for name in told}), *(fields[name][0] for name in told)))
     if "message" in fields:
         number, value = fields["message"]
         claims.append(_claim(f"The log line says: {value}", number))
     claims += [_claim(line.text, line.number) for line in _of_origin(request, lines.CONTEXT)[:3]]
-    claims.append(_claim(NO_MODEL, *(line.number for line in request.evidence)))
     return tuple(claims)
+
+
+def _sentence(told: dict[str, str]) -> str:
+    """Return the strongest event's fields as one sentence.
+
+    >>> _sentence({"@timestamp": "2026-03-01T14:02:11Z", "event.action": "logon", "user.name": "bob"})
+    'The strongest event, at 2026-03-01T14:02:11Z: logon, user bob.'
+    """
+    what = " ".join(told[name] for name in ("event.action", "event.outcome") if name in told)
+    what = what or told.get("event.category", "event")
+    code = f" (event {told['event.code']})" if "event.code" in told else ""
+    about = [f"{word} {told[name]}" for name, word in _ABOUT if name in told]
+    when = f", at {told['@timestamp']}" if "@timestamp" in told else ""
+    return f"The strongest event{when}: {', '.join([what + code, *about])}."
 
 
 def _why_it_matters(request: ExplanationRequest) -> tuple[Claim, ...]:
