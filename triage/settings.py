@@ -1,5 +1,6 @@
 """Django settings, from the environment only. See ``.env.example`` for every variable."""
 
+import logging
 import secrets
 import sys
 from pathlib import Path
@@ -178,11 +179,19 @@ LLM_TIMEOUT_SECONDS = env.decimal("LLM_TIMEOUT_SECONDS", 60.0, minimum=1.0, maxi
 if bool(LLM_BASE_URL) != bool(LLM_MODEL):
     raise EnvironmentValueError("LLM_BASE_URL and LLM_MODEL belong together: set both or neither")
 
+
+def _is_no_probe(record: logging.LogRecord) -> bool:
+    """Return whether a log record is about anything but a readiness probe."""
+    return getattr(getattr(record, "request", None), "path", "") != "/readyz"
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # A readiness probe that says "not yet" is an answer, not an error; the supervisor asks ten times a second.
+    "filters": {"no_probes": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_probe}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_probes"]}},
     "root": {
         "handlers": ["stderr"],
         "level": env.choice("LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR")),

@@ -39,6 +39,12 @@ def send(bell: str, task: str) -> None:
         logger.exception("the broker did not take %s; the sweep will find the work", task)
 
 
+def run_here(task: str) -> None:
+    """Run a task of any app in this process, for commands that must not depend on running workers."""
+    current_app.loader.import_default_modules()
+    current_app.tasks[task].apply(throw=True)
+
+
 @shared_task
 def process_pending() -> int:
     """Drain waiting batches for up to :data:`TASK_SECONDS`; return records processed."""

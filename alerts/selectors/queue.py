@@ -6,11 +6,11 @@ is the order key of the last row, so rows that arrive meanwhile never shift a pa
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.db.models import Count, Q, QuerySet
+from django.http import QueryDict
 
 from alerts.models import Alert, AlertOrigin, AlertStatus, Severity
 from triage.models import Source
@@ -34,7 +34,7 @@ class QueueFilter:
     search: str = ""
 
     @classmethod
-    def read(cls, parameters: Mapping[str, str]) -> "QueueFilter":
+    def read(cls, parameters: QueryDict) -> "QueueFilter":
         """Read ``status``, ``severity``, ``source`` and ``q`` of a query string; raise :class:`FilterError`."""
         status = parameters.get("status", "") or AlertStatus.OPEN.value
         severity = parameters.get("severity", "")

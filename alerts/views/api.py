@@ -165,7 +165,7 @@ def alert_list(request: HttpRequest, _user: User) -> JsonResponse:
     limit = request.GET.get("limit", "50")
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_PAGE):
         raise ApiError(400, "bad_parameter", f"limit: 1 to {MAX_PAGE}")
-    wanted = QueueFilter.read(dict(request.GET.items()))
+    wanted = QueueFilter.read(request.GET)
     found = queue.page(wanted, cursor=request.GET.get("cursor", ""), size=int(limit))
     return JsonResponse({"alerts": [_summary(alert) for alert in found.alerts], "next": found.next_cursor or None})
 

@@ -30,7 +30,7 @@ def _number(parameters: QueryDict, name: str) -> int:
 def _filter(parameters: QueryDict) -> tuple[QueueFilter, str]:
     """Return the filter, or the default one and what was wrong."""
     try:
-        return QueueFilter.read(dict(parameters.items())), ""
+        return QueueFilter.read(parameters), ""
     except FilterError as error:
         return QueueFilter(), str(error)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import zstandard
-from celery import current_app
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -68,7 +67,7 @@ class Command(BaseCommand):
         """Process what is left, in case workers of a running Winnow have not taken it already."""
         while pipeline.process_pass(tasks.worker_name()):
             self._progress(f"{store.backlog_records():,} records to go")
-        current_app.tasks[tasks.GROUP].apply(throw=True)
+        tasks.run_here(tasks.GROUP)
         self._progress("")
 
     def _progress(self, text: str) -> None:

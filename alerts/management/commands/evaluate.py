@@ -1,17 +1,22 @@
-"""``manage.py evaluate``: measure the champion on the newest events, without changing anything."""
+"""``manage.py evaluate``: measure the champion on the newest events and on people's verdicts."""
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from alerts.selectors import labels
 from triage import champion, training
 from triage.learning.statistics import wilson
 
 
 class Command(BaseCommand):
-    """Print what share of recent events the champion flags, with its n and interval."""
+    """Print the flag rate and the precision, each with its n and 95 % interval; changes nothing.
+
+    ``null`` means not measured. Recall stays unmeasured until unflagged events are audited too.
+    """
 
     help = __doc__ or ""
 
@@ -26,7 +31,12 @@ class Command(BaseCommand):
         if not events:
             raise CommandError("no stored events to measure on")
         scores, p_values = serving.detector.score(events)
-        flagged = int(serving.detector.flag(scores, p_values).sum())
-        rate = wilson(flagged, len(events))
-        report = {"version": serving.version, "flag_rate": rate.value, "n": rate.n, "low": rate.low, "high": rate.high}
-        self.stdout.write(json.dumps({**report, "precision": None, "recall": None}))
+        flagged = wilson(int(serving.detector.flag(scores, p_values).sum()), len(events))
+        decided = labels.precision()
+        report = {
+            "version": serving.version,
+            "flag_rate": asdict(flagged),
+            "precision": None if decided is None else asdict(decided),
+            "recall": None,
+        }
+        self.stdout.write(json.dumps(report))
