@@ -4,15 +4,18 @@ import json
 from itertools import count
 from typing import Any
 
-from alerts.models import Alert, AlertEvent, Explanation
 from django.utils import timezone
+
+from alerts.models import Alert, AlertEvent, Explanation
 from tests.alerts.flagged_events import REASON, START, flagged
 from triage.models import Source
 
 _NUMBERS = count(1)
+#: Far from any batch a test makes: these events have no raw record.
+_EVENT_IDS = count(2**50)
 RANKS = {"info": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
 #: What attackers write into every field that is shown.
-HOSTILE = "<script>window.hit=1</script><img src=x onerror=\"window.hit=2\"> {{ 7*7 }} '\"> \u202etxt.exe"
+HOSTILE = '<script>window.hit=1</script><img src=x onerror="window.hit=2"> {{ 7*7 }} \'"> \u202etxt.exe'
 
 
 def make_alert(source: Source, **fields: Any) -> Alert:
@@ -40,7 +43,7 @@ def make_full_alert(source: Source, *, text: str = "backup logged in", events: i
     alert = make_alert(source, explanation_state="done", event_count=events, **fields)
     document = json.dumps({"user.name": text, "message": text})
     for _ in range(events):
-        event = flagged(source, message=text, entity=alert.entity, document=document)
+        event = flagged(source, id=next(_EVENT_IDS), message=text, entity=alert.entity, document=document)
         reason = REASON | {"text": text, "observed": text, "baseline": text, "fields": [text]}
         AlertEvent.objects.create(
             alert=alert, event_id=event.pk, timestamp=START, score=7.5, p_value=0.0005, reasons=[reason]

@@ -45,7 +45,9 @@ def test_an_arrival_never_shifts_the_next_page():
     assert {row.severity for row in second.alerts} == {"low"}
 
 
-@pytest.mark.parametrize("cursor", ["x", "1~2", "1~2026-01-01T00:00:00~3", "99999999~2026-01-01T00:00:00+00:00~3", "~~"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "1~2", "1~2026-01-01T00:00:00~3", "99999999~2026-01-01T00:00:00+00:00~3", "~~"]
+)
 def test_a_broken_cursor_is_named(cursor):
     with pytest.raises(FilterError, match="cursor"):
         queue.page(QueueFilter(), cursor=cursor)
@@ -65,7 +67,11 @@ def test_filters_and_counts_agree():
     facets = queue.facets(QueueFilter())
     assert [(facet.value, facet.count) for facet in facets.statuses] == [("open", 2), ("closed", 1), ("all", 3)]
     assert {facet.label: facet.count for facet in facets.sources} == {"edge": 2, "core": 0}
-    for wanted in (QueueFilter(search="100% s"), QueueFilter(severity="low"), QueueFilter(status="all", source=core.pk)):
+    for wanted in (
+        QueueFilter(search="100% s"),
+        QueueFilter(severity="low"),
+        QueueFilter(status="all", source=core.pk),
+    ):
         assert len(queue.page(wanted).alerts) == 1 == queue.facets(wanted).total
     assert queue.page(QueueFilter(search="100_")).alerts == []
 
@@ -106,7 +112,9 @@ def test_an_open_blind_audit_hides_what_would_bias():
     assert alert_page(alert.pk).explanation is not None
 
 
-@pytest.mark.parametrize("answer", [[], "text", None, {"what_happened": "x"}, {"what_happened": [1, {"evidence": "x"}]}])
+@pytest.mark.parametrize(
+    "answer", [[], "text", None, {"what_happened": "x"}, {"what_happened": [1, {"evidence": "x"}]}]
+)
 def test_an_explanation_of_any_shape_is_shown_without_harm(answer):
     alert = make_alert(make_source(), explanation_state="done")
     Explanation.objects.create(alert=alert, explainer="llm", answer=answer or {}, evidence=[None, 3, {"number": 1}])

@@ -50,11 +50,11 @@ def test_a_page_of_many_costs_the_same(page, django_assert_num_queries):
     for _ in range(3):
         make_alert(source)
     page.get("/")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         page.get("/")
     for _ in range(60):
         make_alert(source)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         text = page.get("/").text
     assert text.count('class="row sev-') == 50
     assert "Load 50 more" in text
@@ -85,7 +85,9 @@ def test_the_pulse_counts_and_the_pill_brings_the_new_ones(page):
 
 def test_a_verdict_without_javascript_redirects(page, alice):
     alert = make_full_alert(make_source())
-    response = page.post(reverse("alert_verdict", args=[alert.pk]), {"value": "fp_logic", "note": "n", "expected_revision": 1})
+    response = page.post(
+        reverse("alert_verdict", args=[alert.pk]), {"value": "fp_logic", "note": "n", "expected_revision": 1}
+    )
     assert (response.status_code, response.headers["Location"]) == (302, f"/alerts/{alert.pk}/")
     assert [(row.value, row.note, row.user) for row in Verdict.objects.all()] == [("fp_logic", "n", alice)]
     assert "False positive (logic)" in page.get(f"/alerts/{alert.pk}/").text
@@ -114,7 +116,9 @@ def test_a_lost_race_shows_both_versions(page, charlie):
     assert Verdict.objects.count() == 1
 
 
-@pytest.mark.parametrize("data", [{}, {"value": "nope", "expected_revision": 1}, {"value": "fp_data", "expected_revision": "x"}])
+@pytest.mark.parametrize(
+    "data", [{}, {"value": "nope", "expected_revision": 1}, {"value": "fp_data", "expected_revision": "x"}]
+)
 def test_a_broken_form_says_so_and_records_nothing(page, data):
     alert = make_alert(make_source())
     response = page.post(reverse("alert_verdict", args=[alert.pk]), data)
@@ -174,7 +178,15 @@ def test_hostile_text_is_inert_on_every_page(client, charlie):
     )
     client.post(reverse("alert_note", args=[alert.pk]), {"text": HOSTILE})
     raw = reverse("event_raw", args=[alert.alert_events.get().event_id])
-    for url in ("/", f"/?alert={alert.pk}", f"/alerts/{alert.pk}/", raw, "/sources/", f"/sources/{source.pk}/", f"/?q={HOSTILE}"):
+    for url in (
+        "/",
+        f"/?alert={alert.pk}",
+        f"/alerts/{alert.pk}/",
+        raw,
+        "/sources/",
+        f"/sources/{source.pk}/",
+        f"/?q={HOSTILE}",
+    ):
         text = client.get(url).text
         assert "<script>window" not in text, url
         assert "<img" not in text, url
