@@ -239,10 +239,10 @@ def ungrouped_exist() -> bool:
 
 
 def raw_text(event_id: int) -> str | None:
-    """Return the exact text of an event's record, or None once retention has taken its batch."""
+    """Return the exact text of an event's record, or None when there is none (any more)."""
     batch_id, position = batch_and_position(event_id)
     batch = next(stored_batches(RawBatch.objects.filter(pk=batch_id)), None)
-    return None if batch is None else reading.raw(batch, position)
+    return reading.raw(batch, position) if batch is not None and position < batch.record_count else None
 
 
 def unscored_exist() -> bool:

@@ -135,6 +135,7 @@ def test_raw_text_is_the_line_as_it_came(source: Source) -> None:
     assert store.raw_text(event_id(batch.pk, 0)) == '{"b": 1,   "a": 2}'
     assert store.raw_text(event_id(batch.pk, 1)) == "plain  text"
     assert store.raw_text(event_id(batch.pk + 1, 0)) is None
+    assert store.raw_text(event_id(batch.pk, 2)) is None
 
 
 def test_events_of_a_day_land_in_that_days_partition(source: Source, backend: str) -> None:

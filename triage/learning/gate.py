@@ -35,8 +35,13 @@ def gate(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> De
         f"{flagged['value']:.2%} of {flagged['n']:,} held-back events flagged "
         f"({flagged['low']:.2%} to {flagged['high']:.2%}), budget {candidate['alert_budget']:.2%}"
     )
+    invalid = invalid_p_values(candidate)
     if champion is None:
-        return Decision(promote=True, reason=f"first model: {measured}")
+        # Drifting history must not keep everything unscored for ever: a first model serves, with a warning.
+        caveat = f"; {invalid}: read them as ranks until a later model holds" if invalid else ""
+        return Decision(promote=True, reason=f"first model: {measured}{caveat}")
+    if invalid:
+        return Decision(promote=False, reason=invalid)
     worse = compare_labels(candidate.get("labels"), champion.get("labels"))
     if worse:
         return Decision(promote=False, reason=worse)
@@ -52,6 +57,11 @@ def refuse(candidate: Mapping[str, Any]) -> str:
         return (
             f"flags too much: at least {flagged['low']:.2%} of {flagged['n']:,} held-back events, budget {budget:.2%}"
         )
+    return ""
+
+
+def invalid_p_values(candidate: Mapping[str, Any]) -> str:
+    """Return which p-values are too small on newer events, or an empty string when they hold."""
     for level in candidate["p_value_validity"]:
         if level["p"] >= MIN_VALIDITY_LEVEL and level["rate"]["low"] > level["p"] * MAX_VALIDITY_RATIO:
             return (

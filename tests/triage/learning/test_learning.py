@@ -67,10 +67,17 @@ def test_a_model_that_flags_far_too_much_is_refused():
     assert decision.reason.startswith("flags too much: at least 17.64% of 1,000")
 
 
-def test_invalid_p_values_are_refused():
-    assert gate(metrics(low_p=500), None).reason == (
-        "p-values do not hold: 50.00% of 1,000 held-back events have p of 0.1 or less"
-    )
+INVALID = "p-values do not hold: 50.00% of 1,000 held-back events have p of 0.1 or less"
+
+
+def test_invalid_p_values_are_refused_while_a_champion_serves():
+    assert gate(metrics(low_p=500), metrics()) == Decision(promote=False, reason=INVALID)
+
+
+def test_a_first_model_with_invalid_p_values_serves_with_a_warning():
+    decision = gate(metrics(low_p=500), None)
+    assert decision.promote is True
+    assert decision.reason.endswith(f"budget 1.00%; {INVALID}: read them as ranks until a later model holds")
 
 
 def test_too_little_calibration_is_refused():
