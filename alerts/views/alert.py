@@ -4,6 +4,8 @@ Handed: an alert's id and, for changes, the revision the person saw. Hands on: t
 it is afterwards. A change that lost a race answers 409 and shows both what was asked and what is.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -59,6 +61,21 @@ def _changed(request: HttpRequest, alert_id: int) -> HttpResponseBase:
     return redirect("alert", alert_id)
 
 
+def _act(
+    request: HttpRequest, alert_id: int, action: Callable[[], object], *, asked: dict[str, Any] | None = None
+) -> HttpResponseBase:
+    """Run a service and show the alert; ``asked`` is what the person wanted, shown beside what is now the case."""
+    try:
+        action()
+    except review.StaleAlertError:
+        return _show(request, alert_id, status=409, conflict=asked)
+    except review.AlreadyOpenError as error:
+        return _show(request, alert_id, status=409, problem=str(error))
+    except Alert.DoesNotExist as error:
+        raise Http404("no such alert") from error
+    return _changed(request, alert_id)
+
+
 @role_required(Role.ANALYST)
 @require_POST
 def alert_verdict(request: HttpRequest, alert_id: int) -> HttpResponseBase:
@@ -67,20 +84,9 @@ def alert_verdict(request: HttpRequest, alert_id: int) -> HttpResponseBase:
     if not form.is_valid():
         return _show(request, alert_id, status=422, problem=first_error(form))
     data = form.cleaned_data
-    try:
-        review.record_verdict(
-            alert_id=alert_id,
-            value=data["value"],
-            note=data["note"],
-            user=person(request),
-            expected_revision=data["expected_revision"],
-        )
-    except review.StaleAlertError:
-        asked = {"label": VerdictValue(data["value"]).label, "note": data["note"], "saw": data["expected_revision"]}
-        return _show(request, alert_id, status=409, conflict=asked)
-    except Alert.DoesNotExist as error:
-        raise Http404("no such alert") from error
-    return _changed(request, alert_id)
+    asked = {"label": VerdictValue(data["value"]).label, "note": data["note"], "saw": data["expected_revision"]}
+    action = partial(review.record_verdict, alert_id=alert_id, user=person(request), **data)
+    return _act(request, alert_id, action, asked=asked)
 
 
 @role_required(Role.ANALYST)
@@ -90,16 +96,11 @@ def alert_assign(request: HttpRequest, alert_id: int) -> HttpResponseBase:
     form = RevisionForm(request.POST)
     if not form.is_valid():
         return _show(request, alert_id, status=422, problem=first_error(form))
-    assignee = person(request) if request.POST.get("to") == "me" else None
-    expected = form.cleaned_data["expected_revision"]
-    try:
-        review.assign(alert_id=alert_id, assignee=assignee, user=person(request), expected_revision=expected)
-    except review.StaleAlertError:
-        asked = {"label": "Take" if assignee else "Give back", "note": "", "saw": expected}
-        return _show(request, alert_id, status=409, conflict=asked)
-    except Alert.DoesNotExist as error:
-        raise Http404("no such alert") from error
-    return _changed(request, alert_id)
+    user, expected = person(request), form.cleaned_data["expected_revision"]
+    assignee = user if request.POST.get("to") == "me" else None
+    action = partial(review.assign, alert_id=alert_id, assignee=assignee, user=user, expected_revision=expected)
+    asked = {"label": "Take" if assignee else "Give back", "note": "", "saw": expected}
+    return _act(request, alert_id, action, asked=asked)
 
 
 @role_required(Role.ANALYST)
@@ -110,15 +111,8 @@ def alert_reopen(request: HttpRequest, alert_id: int) -> HttpResponseBase:
     if not form.is_valid():
         return _show(request, alert_id, status=422, problem=first_error(form))
     expected = form.cleaned_data["expected_revision"]
-    try:
-        review.reopen(alert_id=alert_id, user=person(request), expected_revision=expected)
-    except review.StaleAlertError:
-        return _show(request, alert_id, status=409, conflict={"label": "Reopen", "note": "", "saw": expected})
-    except review.AlreadyOpenError as error:
-        return _show(request, alert_id, status=409, problem=str(error))
-    except Alert.DoesNotExist as error:
-        raise Http404("no such alert") from error
-    return _changed(request, alert_id)
+    action = partial(review.reopen, alert_id=alert_id, user=person(request), expected_revision=expected)
+    return _act(request, alert_id, action, asked={"label": "Reopen", "note": "", "saw": expected})
 
 
 @role_required(Role.ANALYST)
@@ -128,11 +122,8 @@ def alert_note(request: HttpRequest, alert_id: int) -> HttpResponseBase:
     form = NoteForm(request.POST)
     if not form.is_valid():
         return _show(request, alert_id, status=422, problem=first_error(form))
-    try:
-        review.add_note(alert_id=alert_id, text=form.cleaned_data["text"], user=person(request))
-    except Alert.DoesNotExist as error:
-        raise Http404("no such alert") from error
-    return _changed(request, alert_id)
+    action = partial(review.add_note, alert_id=alert_id, text=form.cleaned_data["text"], user=person(request))
+    return _act(request, alert_id, action)
 
 
 @role_required(Role.VIEWER)

@@ -11,7 +11,6 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
-from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.csrf import csrf_exempt
 
 from alerts.models import Alert
@@ -20,27 +19,12 @@ from alerts.selectors import queue
 from alerts.selectors.alert import AlertPage, alert_page, is_blind
 from alerts.selectors.queue import FilterError, QueueFilter
 from alerts.services import review
-from triage.authentication import api_token_user, token_in
 from triage.models import Role, TokenScope, User
+from triage.views.api import ApiError, caller, error_reply
 
 MAX_PAGE = 500
 MAX_BODY_BYTES = 2**20
 ApiView = Callable[..., JsonResponse]
-
-
-class ApiError(Exception):
-    """An answer that is an error."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-
-
-def _error(status: int, code: str, message: str) -> JsonResponse:
-    response = JsonResponse({"error": {"code": code, "message": message}}, status=status)
-    if status == 401:
-        response["WWW-Authenticate"] = "Bearer"
-    return response
 
 
 def api(method: str, role: str, scope: str) -> Callable[[ApiView], ApiView]:
@@ -51,42 +35,23 @@ def api(method: str, role: str, scope: str) -> Callable[[ApiView], ApiView]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: object, **kwargs: object) -> JsonResponse:
             try:
-                user = _caller(request, scope)
+                user = caller(request, scope)
                 if not has_role(user, role):
                     raise ApiError(403, "forbidden", f"this needs the role {role}")
                 if request.method != method:
                     raise ApiError(405, "method_not_allowed", f"only {method}")
                 return view(request, user, *args, **kwargs)
             except ApiError as error:
-                return _error(error.status, error.code, str(error))
+                return error_reply(error.status, error.code, str(error))
             except FilterError as error:
-                return _error(400, "bad_parameter", str(error))
+                return error_reply(400, "bad_parameter", str(error))
             except Alert.DoesNotExist:
-                return _error(404, "not_found", "no such alert")
+                return error_reply(404, "not_found", "no such alert")
 
         guarded.required_role = role  # type: ignore[attr-defined]  # read by the permission table test
         return guarded
 
     return decorate
-
-
-def _caller(request: HttpRequest, scope: str) -> User:
-    """Return who calls; raise 401 or 403."""
-    header = request.headers.get("Authorization", "")
-    if header:
-        found = api_token_user(token_in(header) or "")
-        if found is None:
-            raise ApiError(401, "unauthorized", "unknown or revoked token")
-        user, held = found
-        if scope == TokenScope.WRITE and held != TokenScope.WRITE:
-            raise ApiError(403, "forbidden", "this needs a token of scope write")
-        return user
-    if not isinstance(request.user, User):
-        raise ApiError(401, "unauthorized", "send Authorization: Bearer TOKEN")
-    refused = CsrfViewMiddleware(lambda _: JsonResponse({})).process_view(request, lambda _: JsonResponse({}), (), {})
-    if refused is not None:
-        raise ApiError(403, "csrf", "a session needs the CSRF token; scripts use a bearer token")
-    return request.user
 
 
 def _iso(moment: Any) -> str | None:

@@ -67,12 +67,12 @@ def api_access(scope: str = TokenScope.READ, *, method: str = "GET") -> Callable
 
 
 def _check(request: HttpRequest, scope: str, method: str) -> None:
-    _caller(request, scope)
+    caller(request, scope)
     if request.method not in (method, "HEAD" if method == "GET" else method):
         raise ApiError(405, "method_not_allowed", f"only {method}")
 
 
-def _caller(request: HttpRequest, scope: str) -> User:
+def caller(request: HttpRequest, scope: str) -> User:
     """Return who calls; raise 401 or 403."""
     header = request.headers.get("Authorization", "")
     if header:
