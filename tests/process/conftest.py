@@ -21,14 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 class Deployment:
     """A running Winnow, seen from outside."""
 
-    def __init__(self, environment: dict[str, str], arguments: tuple[str, ...]) -> None:
+    def __init__(self, environment: dict[str, str], arguments: tuple[str, ...], directory: Path = ROOT) -> None:
         self.environment = environment
         self.manage("migrate", "--verbosity", "0")
         self.token = self.manage("create_source", "edge").split()[-1]
         self.log = Path(environment["WINNOW_DATA_DIR"]) / "up.log"
         with self.log.open("ab") as log:
             command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *arguments]
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=ROOT)
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=directory)
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
         assert line.startswith("ready http://127.0.0.1:"), (line, self.log.read_text())
@@ -105,12 +105,12 @@ def deploy(tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
     running: list[Deployment] = []
     with own_database() as database:
 
-        def start(*arguments: str, **variables: str) -> Deployment:
+        def start(*arguments: str, directory: Path = ROOT, **variables: str) -> Deployment:
             paths = {"WINNOW_DATA_DIR": str(tmp_path), "WINNOW_MODELS_DIR": str(tmp_path / "models")}
             environment = os.environ | {"DJANGO_SETTINGS_MODULE": "triage.settings"} | paths | database | variables
             if environment.get("REDIS_URL"):  # the suite's own tests use database 0
                 environment["REDIS_URL"] = environment["REDIS_URL"].rsplit("/", 1)[0] + "/1"
-            running.append(Deployment(environment, arguments))
+            running.append(Deployment(environment, arguments, directory))
             return running[-1]
 
         yield start

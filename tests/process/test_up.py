@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,13 @@ def test_stopping_in_mid_work_loses_nothing(deploy: Callable[..., Deployment]) -
     sent = sum(len(USUAL) for _ in range(5) if winnow.post([{"event": line} for line in USUAL]) == 200)
     assert winnow.stop() == 0
     assert winnow.query("sum(RawBatch.objects.values_list('record_count', flat=True))") == sent == 3000
+
+
+def test_it_runs_from_any_directory(deploy: Callable[..., Deployment], tmp_path: Path) -> None:
+    winnow = deploy(directory=tmp_path)
+    assert sorted(set(winnow.children().values())) == ["beat", "explain", "learn", "pipeline", "web"]
+    assert winnow.post([{"event": "hello"}]) == 200
+    assert json.loads(winnow.manage("drain", "--timeout", "60"))["events"] == 1
 
 
 def test_a_taken_port_is_said_plainly(deploy: Callable[..., Deployment]) -> None:

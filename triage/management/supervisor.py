@@ -18,6 +18,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from types import FrameType
 
+from django.conf import settings
+
 logger = logging.getLogger(__name__)
 
 #: Children get this long to stop by themselves; then they are killed. Both together stay under 10 s.
@@ -79,6 +81,11 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return sock
 
 
+def python_path() -> str:
+    """Return the module path of children: they must find Winnow whatever directory ``up`` was called from."""
+    return os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]))
+
+
 def celery_command(*arguments: str) -> list[str]:
     """Return the command line of a Celery process of this installation."""
     return [sys.executable, "-W", QUIET, "-m", "celery", "--quiet", "-A", "triage.celery", *arguments]
@@ -136,7 +143,7 @@ class Supervisor:
         child.started_at = time.monotonic()
         child.process = subprocess.Popen(  # noqa: S603 - our own command lines
             child.command,
-            env={**os.environ, **child.environment},
+            env={**os.environ, "PYTHONPATH": python_path(), **child.environment},
             pass_fds=child.pass_fds,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
