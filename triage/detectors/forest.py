@@ -9,7 +9,8 @@ from sklearn.ensemble import IsolationForest
 
 #: Path lengths are kept in units of 2**-20 of a step.
 UNIT = 1 << 20
-BLOCK = 4_096
+#: Rows walked at once; few enough that the index arrays stay in the processor's cache.
+BLOCK = 256
 
 
 def average_path(sizes: np.ndarray) -> np.ndarray:
@@ -22,9 +23,9 @@ def average_path(sizes: np.ndarray) -> np.ndarray:
 
 
 class FlatForest:
-    """All trees of a forest in five arrays; a leaf points at itself."""
+    """All trees of a forest in flat arrays: node ``i`` leads to ``child[2 * i + goes_left]``, a leaf to itself."""
 
-    __slots__ = ("depth", "feature", "left", "length", "right", "roots", "threshold")
+    __slots__ = ("child", "depth", "feature", "length", "roots", "threshold")
 
     def __init__(self, forest: IsolationForest) -> None:
         feature, threshold, left, right, length, roots = [], [], [], [], [], []
@@ -44,7 +45,7 @@ class FlatForest:
             self.depth = max(self.depth, int(depths.max()))
         self.feature = np.concatenate(feature)
         self.threshold = np.concatenate(threshold)
-        self.left, self.right = np.concatenate(left), np.concatenate(right)
+        self.child = np.stack([np.concatenate(right), np.concatenate(left)], axis=1).ravel()
         self.length, self.roots = np.concatenate(length), np.array(roots)
 
     def path_lengths(self, rows: np.ndarray) -> np.ndarray:
@@ -59,9 +60,9 @@ class FlatForest:
         base = (np.arange(len(rows)) * rows.shape[1])[:, None]
         flat = rows.ravel()
         for _ in range(self.depth):
-            goes_left = flat[base + self.feature[at]] <= self.threshold[at]
-            at = np.where(goes_left, self.left[at], self.right[at])
-        return np.asarray(self.length[at].sum(axis=1).astype(float) / (UNIT * len(self.roots)))
+            goes_left = flat.take(base + self.feature.take(at)) <= self.threshold.take(at)
+            at = self.child.take(2 * at + goes_left)
+        return np.asarray(self.length.take(at).sum(axis=1).astype(float) / (UNIT * len(self.roots)))
 
 
 def node_depths(left: np.ndarray, right: np.ndarray) -> np.ndarray:
