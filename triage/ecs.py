@@ -49,6 +49,31 @@ ATTACKER_WRITTEN = frozenset(
     }
 )
 
+#: Fields that name one instance of something (a process, a connection, a record), not what it is. Their
+#: values repeat by chance only, so how often one was seen says nothing.
+INSTANCE_FIELDS = frozenset(
+    {
+        "process.pid",
+        "process.parent.pid",
+        "process.group_leader.pid",
+        "process.session_leader.pid",
+        "process.thread.id",
+        "process.entity_id",
+        "process.parent.entity_id",
+        "winlog.process.pid",
+        "winlog.process.thread.id",
+        "winlog.record_id",
+        "winlog.activity_id",
+        "event.id",
+        "event.sequence",
+        "trace.id",
+        "span.id",
+        "transaction.id",
+        "source.port",
+        "client.port",
+    }
+)
+
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 
 

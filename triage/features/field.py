@@ -8,6 +8,7 @@ more, and how it compares with what was learned.
 import math
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ TYPES = ("value", "shape", "word", "character", "size", "order")
 NOTHING = (0.0,) * len(TYPES)
 TABLES = ("value", "shape", "word", "character", "order")
 CAPS = {"value": 4_000, "shape": 500, "word": 4_000, "character": 200, "order": 6_000}
-#: Values kept ready per field; the cache changes the speed, never the result.
-CACHE_SIZE = 20_000
+#: What is remembered over all fields of a process, and how long a value may be for it: at most some 50 and 40 MB
+#: whatever a sender does. Remembering changes the speed, never the result.
+VALUES_REMEMBERED, LONGEST_REMEMBERED = 100_000, 200
+TEXTS_REMEMBERED = 20_000
 MAX_EVIDENCE = 25.0
 GRID = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0])
 
@@ -29,14 +32,18 @@ GRID = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0])
 def size_of(value: Any) -> float:
     """Return the number a value is, or the length of its text, on a log scale."""
     number = as_number(value)
-    size = len(str(value)) if number is None else number
+    return on_log_scale(len(str(value)) if number is None else number)
+
+
+def on_log_scale(size: float) -> float:
+    """Return ``log(1 + |size|)`` with the sign of the size."""
     return math.copysign(math.log1p(abs(size)), size)
 
 
 class FieldModel:
     """What is usual for one field. ``scale`` damps a type of evidence that cries wolf on held-back events."""
 
-    __slots__ = ("_cache", "_marks", "grid", "scale", "tables", "total")
+    __slots__ = ("_marks", "grid", "scale", "tables", "total")
 
     def __init__(self, tables: Mapping[str, MassTable], grid: np.ndarray, scale: np.ndarray) -> None:
         self.tables = dict(tables)
@@ -45,7 +52,6 @@ class FieldModel:
         self.total = self.tables["value"].total
         low, first, p10, *_, p90, p99, _, high = grid.tolist()
         self._marks = (low, first, p99, high, max(p90 - p10, 0.25))
-        self._cache: dict[Any, tuple[float, ...]] = {}
 
     @classmethod
     def learn(cls, values: Mapping[Any, int]) -> "FieldModel":
@@ -68,43 +74,39 @@ class FieldModel:
     def rescale(self, scale: np.ndarray) -> None:
         """Set the damping of each type of evidence, shape ``(len(TYPES),)``."""
         self.scale = scale
-        self._cache.clear()
+        _remembered.cache_clear()
 
     def evidence(self, value: Any) -> tuple[float, ...]:
         """Return the scaled evidence of a value, one number per type."""
-        key = (type(value), value)
-        known = self._cache.get(key)
-        if known is None:
-            known = tuple(
-                min(MAX_EVIDENCE, raw * scale) for raw, scale in zip(self.raw(value), self.scale.tolist(), strict=True)
-            )
-            if len(self._cache) >= CACHE_SIZE:
-                self._cache.clear()
-            self._cache[key] = known
-        return known
+        return weighed(self, value)[0]
 
     def raw(self, value: Any) -> tuple[float, ...]:
         """Return the evidence of a value before scaling."""
-        found = analyse(value)
-        tables = self.tables
-        rare = tables["value"].of(found["value"][0])
-        if not found["shape"]:
-            return rare, 0.0, 0.0, 0.0, self.size_evidence(size_of(value)), 0.0
-        table = tables["word"]
+        number = as_number(value)
+        if number is not None:
+            rare = self.tables["value"].of(bucket(number))
+            return rare, 0.0, 0.0, 0.0, self.size_evidence(on_log_scale(number)), 0.0
+        text = str(value)
+        rare, word, character, order = _masked_evidence(self, mask(text))
+        outline = self.tables["shape"].of(shape(text))
+        return rare, outline, word, character, self.size_evidence(on_log_scale(len(text))), order
+
+    def masked_evidence(self, masked: str) -> tuple[float, float, float, float]:
+        """Return the evidence of a masked text's value, words, characters and order of words."""
+        parts = words(masked)
+        table = self.tables["word"]
         known, unseen = table.evidence.get, table.unseen
-        worst = sorted((known(token, unseen) for token in found["word"]), reverse=True)[:3]
-        table = tables["character"]
+        worst = sorted([known(token, unseen) for token in set(parts)], reverse=True)[:3]
+        table = self.tables["character"]
         known, unseen = table.evidence.get, table.unseen
-        strange = [known(token, unseen) for token in found["character"]]
-        table = tables["order"]
+        strange = [known(token, unseen) for token in characters(masked)]
+        table = self.tables["order"]
         known, unseen = table.evidence.get, table.unseen
-        order = [known(token, unseen) for token in found["order"]]
+        order = [known(token, unseen) for token in sequences(parts)]
         return (
-            rare,
-            tables["shape"].of(found["shape"][0]),
+            self.tables["value"].of(masked[:200]),
             math.fsum(worst),
             max(strange, default=0.0),
-            self.size_evidence(size_of(value)),
             math.fsum(order) / len(order) * min(1.0, len(order) / 4) if order else 0.0,
         )
 
@@ -120,6 +122,41 @@ class FieldModel:
         return 3.0 if size > p99 else 2.0
 
 
+Weighed = tuple[tuple[float, ...], float]
+
+
+def weighed(model: FieldModel, value: Any) -> Weighed:
+    """Return the scaled evidence of a value and the largest of it."""
+    if type(value) is str and len(value) > LONGEST_REMEMBERED:
+        return _weigh(model, value)
+    return _remembered(model, value)
+
+
+def _weigh(model: FieldModel, value: Any) -> Weighed:
+    scaled = zip(model.raw(value), model.scale.tolist(), strict=True)
+    evidence = tuple([min(MAX_EVIDENCE, raw * scale) for raw, scale in scaled])
+    return evidence, max(evidence)
+
+
+@lru_cache(maxsize=VALUES_REMEMBERED, typed=True)
+def _remembered(model: FieldModel, value: Any) -> Weighed:
+    return _weigh(model, value)
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED)
+def _masked_evidence(model: FieldModel, masked: str) -> tuple[float, float, float, float]:
+    return model.masked_evidence(masked)
+
+
+def sequences(parts: list[str]) -> list[str]:
+    """Return each word with its neighbours, the ends marked.
+
+    >>> sequences(["get", "/"])
+    ['^ get /', 'get / $', '/ $ $']
+    """
+    return [f"{a} {b} {c}" for a, b, c in zip(["^", *parts], [*parts, "$"], [*parts[1:], "$", "$"], strict=False)]
+
+
 def analyse(value: Any) -> dict[str, list[str]]:
     """Return the tokens of a value for each table; numbers have only a value token."""
     number = as_number(value)
@@ -128,12 +165,10 @@ def analyse(value: Any) -> dict[str, list[str]]:
     text = str(value)
     masked = mask(text)
     parts = words(masked)
-    distinct = list(dict.fromkeys(parts))
-    order = [f"{a} {b} {c}" for a, b, c in zip(["^", *parts], [*parts, "$"], [*parts[1:], "$", "$"], strict=False)]
     return {
         "value": [masked[:200]],
         "shape": [shape(text)],
-        "word": distinct,
+        "word": list(dict.fromkeys(parts)),
         "character": list(characters(masked)),
-        "order": order,
+        "order": sequences(parts),
     }

@@ -5,18 +5,20 @@ Handed: events of one kind, as cells. Hands on: the evidence columns of an event
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from triage.features.field import CACHE_SIZE, MAX_EVIDENCE, NOTHING, TYPES, FieldModel
+from triage import ecs
+from triage.features.field import MAX_EVIDENCE, NOTHING, TYPES, FieldModel, weighed
 from triage.features.mass import SEPARATOR, MassTable
 from triage.features.tokens import as_number, bucket, mask
 
 Cells = Sequence[tuple[str, Any]]
+PairPlan = tuple[int, int, Callable[[str, float], float], float, float]
 
 #: One evidence column per entry, all "higher = more unusual", in nats.
 COLUMNS: tuple[str, ...] = (
@@ -36,6 +38,8 @@ PAIR_FIELDS = (
 MAX_PAIR_FIELDS = 9
 MAX_FIELDS = 300
 PAIR_CAP = 6_000
+#: Combinations of pair tokens (each at most 80 characters) kept ready per kind.
+PAIRS_REMEMBERED = 4_000
 SETS_CAP = 500
 
 
@@ -60,6 +64,7 @@ class KindModel:
 
     __slots__ = (
         "_pair_cache",
+        "_pair_plan",
         "fields",
         "new_field",
         "pair_names",
@@ -83,10 +88,12 @@ class KindModel:
         self.pairs = dict(pairs)
         self.pair_names = tuple(dict.fromkeys(name for pair in self.pairs for name in pair))
         self.sets = sets
-        self._pair_cache: dict[tuple[Any, ...], tuple[float, float, float]] = {}
+        self._pair_cache: dict[tuple[str | None, ...], tuple[float, float, float]] = {}
+        self._pair_plan: list[PairPlan] = []
         self.new_field = float(scales["new_field"])
         self.sets_scale = float(scales["sets"])
         self.pair_scale: dict[tuple[str, str], float] = dict(zip(self.pairs, scales["pairs"], strict=True))
+        self._plan_pairs()
 
     @classmethod
     def learn(cls, events: Sequence[Cells], values: Mapping[str, Counter[Any]]) -> "KindModel":
@@ -116,38 +123,64 @@ class KindModel:
 
     def _pair_columns(self, cells: Cells) -> tuple[float, float, float]:
         """Return the largest pair evidence, the sum of the five largest, and the sum of all."""
+        if not self.pairs:
+            return 0.0, 0.0, 0.0
         found = dict(cells)
-        key = tuple([found.get(name) for name in self.pair_names])
+        key = tuple([pair_token(found[name]) if name in found else None for name in self.pair_names])
         known = self._pair_cache.get(key)
         if known is None:
-            pairs = sorted((evidence for evidence, _, _ in self.pair_evidence(cells)), reverse=True)
-            known = (pairs[0], math.fsum(pairs[:5]), math.fsum(pairs)) if pairs else (0.0, 0.0, 0.0)
-            if len(self._pair_cache) >= CACHE_SIZE:
+            known = self._weigh_pairs(key)
+            if len(self._pair_cache) >= PAIRS_REMEMBERED:
                 self._pair_cache.clear()
             self._pair_cache[key] = known
         return known
+
+    def _weigh_pairs(self, tokens: tuple[str | None, ...]) -> tuple[float, float, float]:
+        found = []
+        for first, second, evidence, unseen, scale in self._pair_plan:
+            a, b = tokens[first], tokens[second]
+            if a is not None and b is not None:
+                found.append(evidence(f"{a}\x1e{b}", unseen) * scale)
+        if not found:
+            return 0.0, 0.0, 0.0
+        found = [min(MAX_EVIDENCE, one) for one in found]
+        found.sort(reverse=True)
+        return found[0], math.fsum(found[:5]), math.fsum(found)
+
+    def _plan_pairs(self) -> None:
+        """Put ready what every event needs of every pair: places of its fields, look-up, evidence if unseen, scale."""
+        place = {name: number for number, name in enumerate(self.pair_names)}
+        self._pair_plan = [
+            (place[a], place[b], table.evidence.get, table.unseen, self.pair_scale[a, b])
+            for (a, b), table in self.pairs.items()
+        ]
+        self._pair_cache.clear()
 
     def row(self, cells: Cells, new_kind: float) -> list[float]:
         """Return the evidence columns of one event; ``new_kind`` is the evidence of its kind being new."""
         known = self.fields
         each: list[tuple[float, ...]] = []
+        largest: list[float] = []
         new_fields = 0
         for name, value in cells:
             model = known.get(name)
             if model is None:
                 new_fields += 1
-            else:
-                each.append(model.evidence(value))
+                continue
+            evidence, most = weighed(model, value)
+            if most > 0.0:
+                each.append(evidence)
+                largest.append(most)
         row: list[float] = []
         for column in zip(*(each or [NOTHING]), strict=True):
             worst = sorted(column, reverse=True)
             row.append(worst[0])
             row.append(math.fsum(worst[:3]))
-        most, top5, all_pairs = self._pair_columns(cells)
+        pair_most, top5, all_pairs = self._pair_columns(cells)
         together = self.sets.of(fields_together(cells)) * self.sets_scale
-        row += [most, top5]
+        row += [pair_most, top5]
         row += [together, self.new_field * min(new_fields, 3), new_kind]
-        row.append(math.fsum(map(max, each)) + 0.2 * all_pairs + together)
+        row.append(math.fsum(largest) + 0.2 * all_pairs + together)
         return row
 
     def damp(self, events: Sequence[Cells]) -> None:
@@ -168,7 +201,7 @@ class KindModel:
             columns = np.array(rows)
             self.fields[name].rescale(np.array([damping(columns[:, i]) for i in range(len(TYPES))]))
         self.pair_scale = {names: damping(np.array(pairs.get(names, []))) for names in self.pairs}
-        self._pair_cache.clear()
+        self._plan_pairs()
         self.sets_scale = damping(np.array(sets))
         self.new_field = min(self.new_field, -math.log((new_fields + 0.5) / (len(events) + 1)))
 
@@ -196,6 +229,8 @@ def choose_pairs(fields: Mapping[str, FieldModel], total: int) -> list[tuple[str
     """Choose the pairs worth counting: repeating fields present in many events, known entities first."""
     useful: dict[str, float] = {}
     for name, model in fields.items():
+        if name in ecs.INSTANCE_FIELDS:
+            continue
         table = model.tables["value"]
         repeats = 1 - table.dropped / max(1, table.total)
         if len(table.counts) >= 2 and repeats > 0.8 and table.total > 0.05 * total:

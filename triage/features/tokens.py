@@ -7,6 +7,7 @@ function is linear in its (capped) input: the text is written by attackers.
 import math
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -25,12 +26,27 @@ IGNORED_FIELDS = frozenset(
 
 _MASK = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|[0-9]+")
 _WORD = re.compile(r"[a-z_#]+|[^\sa-z_#]")
-_CAPITALS = re.compile(r"[A-Z]+")
-_SMALLS = re.compile(r"[a-z]+")
-_DIGITS = re.compile(r"[0-9]+")
-_OTHERS = re.compile(r"[^\x00-\x7f]+")
-_SPACES = re.compile(r"\s+")
+_RUNS = re.compile("(?<=A)A+|(?<=a)a+|(?<=9)9+|(?<=\u00e9)\u00e9+")
 _SHAPE_REPEAT = re.compile(r"(.{1,4}?)\1+", re.DOTALL)
+
+
+class _Outline(dict[int, str]):
+    """Character code -> what stands for it in an outline."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if code > 127:
+            stands = "\u00e9"
+        elif char.isalnum():
+            stands = "9" if char.isdigit() else "A" if char.isupper() else "a"
+        else:
+            stands = " " if char == UNIT_SEPARATOR else char
+        if code < 128:
+            self[code] = stands
+        return stands
+
+
+_OUTLINE = _Outline()
 
 
 def mask(text: str) -> str:
@@ -48,8 +64,12 @@ def shape(text: str) -> str:
     >>> shape("Alice Smith-42")
     'Aa Aa-9'
     """
-    outline = _OTHERS.sub("\u00e9", text[:160]).replace(UNIT_SEPARATOR, " ")
-    outline = _DIGITS.sub("9", _SMALLS.sub("a", _CAPITALS.sub("A", outline)))
+    return _without_repeats(_RUNS.sub("", text[:160].translate(_OUTLINE)))
+
+
+@lru_cache(maxsize=20_000)
+def _without_repeats(outline: str) -> str:
+    """Return an outline with repeated groups of up to four characters collapsed."""
     return _SHAPE_REPEAT.sub(r"\1", outline)[:60]
 
 
@@ -112,12 +132,15 @@ def cells(event: ParsedEvent) -> list[tuple[str, Any]]:
     for name, value in fields.items():
         if name in IGNORED_FIELDS:
             continue
-        if isinstance(value, list):
+        if type(value) is str:
+            if "=" in value and len(value) > 2:
+                _add_text(found, name, value, fields)
+            else:
+                found.append((name, value))
+        elif isinstance(value, list):
             found.extend(
                 (name, item if isinstance(item, str | int | float) else str(item)) for item in value[:MAX_LIST]
             )
-        elif isinstance(value, str):
-            _add_text(found, name, value, fields)
         else:
             found.append((name, value if isinstance(value, int | float) else str(value)))
     message = event.message
@@ -128,20 +151,19 @@ def cells(event: ParsedEvent) -> list[tuple[str, Any]]:
 
 
 def _add_text(found: list[tuple[str, Any]], name: str, value: str, fields: dict[str, Any]) -> None:
-    """Add a text cell; a query or form becomes one cell per parameter, a URL its path and parameters."""
-    if "=" in value and len(value) > 2:
-        path, question, query = value.partition("?") if "?" in value else ("", "", value)
-        parts = list(parameters(name, query))
-        if parts:
-            if name == "url.original" and "url.query" in fields:
-                return
-            found.extend(parts)
-            # The set of parameters belongs together: a request that lacks or adds one stands out.
-            found.append((f"{name}[]", path + "?" + "&".join(part[0] for part in parts)))
-            if question:
-                found.append((name, path))
-            return
-    found.append((name, value))
+    """Add the cells of a text with "=" in it: one per parameter of a query or form, the path of a URL."""
+    path, question, query = value.partition("?") if "?" in value else ("", "", value)
+    parts = list(parameters(name, query))
+    if not parts:
+        found.append((name, value))
+        return
+    if name == "url.original" and "url.query" in fields:
+        return
+    found.extend(parts)
+    # The set of parameters belongs together: a request that lacks or adds one stands out.
+    found.append((f"{name}[]", path + "?" + "&".join(part[0] for part in parts)))
+    if question:
+        found.append((name, path))
 
 
 def kind_of(event: ParsedEvent) -> str:
