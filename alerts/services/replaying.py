@@ -6,13 +6,12 @@ records, the parser and the frozen baseline inside the artefact are all it needs
 
 from typing import Any
 
-from triage.registry.artefact import ArtefactError
-
 from alerts.models import Alert, AlertEvent
 from triage import champion, reading, store
 from triage.contracts import ParsedEvent
 from triage.detectors.base import Detector
 from triage.models import ModelVersion, RawBatch, batch_and_position
+from triage.registry.artefact import ArtefactError
 
 
 class ReplayError(RuntimeError):
