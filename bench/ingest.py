@@ -4,7 +4,7 @@ Sends Splunk HEC batches of 1, 100 and 1,000 events over loopback to a real ``ma
 drained. Beside it, in the same run on the same database, the limit: orjson + COPY (SQLite: executemany) of
 the same rows with nothing else. Median of several runs; ratios first.
 
-    python bench/ingest.py [--json] [--quick] [--postgres]
+    python bench/ingest.py [--json] [--quick] [--postgres] [--pipeline-workers N]
 
 ``DATABASE_URL`` and ``REDIS_URL`` choose another database; ``--postgres`` brings a PostgreSQL and a Redis
 of its own (needs the dev requirements).
@@ -40,9 +40,9 @@ def manage(*arguments: str) -> str:
 
 
 @contextlib.contextmanager
-def winnow() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def winnow(*arguments: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """Run ``manage.py up`` on a free port; yield the port and the process."""
-    command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0"]
+    command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
     try:
         assert process.stdout is not None
@@ -205,11 +205,11 @@ def limit_cost(body: bytes, rows: list[Any]) -> float:
     return cost
 
 
-def run(*, quick: bool) -> dict[str, Any]:
+def run(*, quick: bool, workers: int | None) -> dict[str, Any]:
     """Run every measurement and return one report."""
     plan = {1: 1_500, 100: 10_000, 1_000: 20_000} if quick else {1: 5_000, 100: 40_000, 1_000: 80_000}
     repeats = 1 if quick else 3
-    with winnow() as (port, process):
+    with winnow(*([f"--pipeline-workers={workers}"] if workers else [])) as (port, process):
         intake = manage("create_source", "bench").split()[-1]
         manage("shell", "-c", "from triage.models import User; User.objects.create_user('bench')")
         api = manage("create_token", "bench").split()[-1]
@@ -246,13 +246,15 @@ def run(*, quick: bool) -> dict[str, Any]:
         "by_batch_size": {size: {key: round(value, 2) for key, value in row.items()} for size, row in by_size.items()},
         "us_per_event": {name: round(cost, 2) for name, cost in costs.items()},
         "runs": repeats,
+        "pipeline_workers": workers,
     }
 
 
 def show(report: dict[str, Any]) -> None:
     """Print the report for people."""
     rate, limit = report["events_per_s"], report["limit_events_per_s"]
-    print(f"database {report['database']}, median of {report['runs']} runs")
+    workers = report["pipeline_workers"] or "as up chooses"
+    print(f"database {report['database']}, median of {report['runs']} runs, pipeline workers: {workers}")
     print(f"ratio to limit {report['ratio_to_limit']:.3f}  ({rate:,} of {limit:,} events/s)")
     print(f"{'batch':>6} {'events/s':>10} {'accepted/s':>11} {'p50 ms':>8} {'p99 ms':>8}")
     for size, row in report["by_batch_size"].items():
@@ -270,6 +272,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--pipeline-workers", type=int, help="default: what `manage.py up` chooses")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WINNOW_DATA_DIR"] = os.environ["WINNOW_MODELS_DIR"] = folder
@@ -278,9 +281,9 @@ def main() -> None:
 
             with servers(durable=True) as environment:
                 os.environ.update(environment)
-                report = run(quick=options.quick)
+                report = run(quick=options.quick, workers=options.pipeline_workers)
         else:
-            report = run(quick=options.quick)
+            report = run(quick=options.quick, workers=options.pipeline_workers)
     show(report)
     if options.json:
         print(json.dumps(report))

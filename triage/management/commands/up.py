@@ -1,6 +1,7 @@
 """``manage.py up``: the whole of Winnow as children of one foreground process."""
 
 import argparse
+import os
 from typing import Any
 
 from django.core.management import call_command
@@ -18,7 +19,9 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000, help="0 picks a free one")
         parser.add_argument("--web-workers", type=int, default=1)
-        parser.add_argument("--pipeline-workers", type=int, default=1)
+        # Scoring is most of the work and uses one core a worker; more than two would starve the rest of a small machine.
+        cores = min(2, os.cpu_count() or 1)
+        parser.add_argument("--pipeline-workers", type=int, default=cores, help="default: one a core, at most two")
         parser.add_argument("--explain-workers", type=int, default=1)
         parser.add_argument("--welcome", action="store_true", help="make and print a login and an intake token")
         parser.add_argument("--demo", action="store_true", help="--welcome, and stream a marked sample feed")
