@@ -189,15 +189,24 @@ def models() -> list[ModelVersion]:
 
 
 def metrics_of(version: ModelVersion) -> list[dict[str, Any]]:
-    """Return a version's metrics as rows ``{name, value, n, low, high}``; what was not measured has value None."""
+    """Return a version's measured rates as rows ``{name, value, n, low, high}``; value None = not measured."""
     found = version.metrics if isinstance(version.metrics, dict) else {}
-    rows = []
-    for name, value in found.items():
-        if isinstance(value, dict) and "value" in value:
-            rows.append({"name": name, **{key: value.get(key) for key in ("value", "n", "low", "high")}})
-        elif not isinstance(value, dict | list):
-            rows.append({"name": name, "value": value, "n": None, "low": None, "high": None})
-    return rows
+    rows = [_rate("flagged, of newer events", found.get("flag_rate"))]
+    levels = found.get("p_value_validity") or []
+    rows += [_rate(f"p of {level['p']} or less, of newer events", level["rate"]) for level in levels]
+    labels = found.get("labels") or {}
+    return [*rows, *(_rate(name, labels.get(name)) for name in ("precision", "recall"))]
+
+
+def _rate(name: str, measured: dict[str, Any] | None) -> dict[str, Any]:
+    values = measured if isinstance(measured, dict) else {}
+    return {"name": name, **{key: values.get(key) for key in ("value", "n", "low", "high")}}
+
+
+def taught_by(version: ModelVersion) -> dict[str, Any]:
+    """Return how many events a version learned from, how many calibrated it, and its budget."""
+    found = version.metrics if isinstance(version.metrics, dict) else {}
+    return {name: found.get(name) for name in ("n_fit", "n_calibration", "alert_budget")}
 
 
 def last_trained_at() -> dt.datetime | None:

@@ -18,7 +18,9 @@ from triage.models import Role
 @require_safe
 def model_list(request: HttpRequest) -> HttpResponse:
     """Show every model version with its metrics and the gate's words."""
-    rows = [{"model": row, "metrics": estate.metrics_of(row)} for row in estate.models()]
+    rows = [
+        {"model": row, "metrics": estate.metrics_of(row), "taught": estate.taught_by(row)} for row in estate.models()
+    ]
     return page(request, "alerts/models.html", {"rows": rows, "learning": estate.learning()}, active="models")
 
 

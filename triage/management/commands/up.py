@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000, help="0 picks a free one")
         parser.add_argument("--web-workers", type=int, default=1)
-        # Scoring is most of the work and uses one core a worker; more than two would starve the rest of a small machine.
+        # Scoring is most of the work and keeps a core busy; more than two would starve the rest of a small machine.
         cores = min(2, os.cpu_count() or 1)
         parser.add_argument("--pipeline-workers", type=int, default=cores, help="default: one a core, at most two")
         parser.add_argument("--explain-workers", type=int, default=1)
