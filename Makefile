@@ -39,7 +39,7 @@ postgresql: $(VENV)/.dev
 	@$(PY) -m tests.servers -- $(PY) -m pytest -m "not once and not browser" $(ARGS)
 
 # What starts processes, trains models or simulates days is left to `make test`.
-fast: $(VENV)/.dev ## The inner loop, under 15 s: lint and the quick tests, few examples each
+fast: $(VENV)/.dev ## The inner loop, under 30 s: lint and the quick tests, few examples each
 	@$(PY) -m ruff check -q
 	@env -u DATABASE_URL -u REDIS_URL WINNOW_TEST_PROFILE=fast $(PY) -m pytest -q -x \
 		-m "not process and not browser and not slow and not once" \
