@@ -154,6 +154,8 @@ def measure(port: int, tokens: tuple[str, str], size: int, count: int, stored: i
 
 def stage_costs(count: int) -> dict[str, float]:
     """Return microseconds per event of each stage, in this process, one after the other."""
+    from django.db import transaction
+
     from triage import champion, parsers, pipeline, receivers, store
     from triage.contracts import StoredBatch
 
@@ -173,7 +175,8 @@ def stage_costs(count: int) -> dict[str, float]:
     batch = StoredBatch(2**30, 1, "hec_event", {}, time.time(), b"", count)
     rows = timed("rows", lambda: list(pipeline.event_rows(pipeline.ReadBatch(batch, events), scores, model_id)))
     store.ensure_partitions({rows[0][2][:10]})
-    timed("store", lambda: store.insert_events(rows))
+    with transaction.atomic():  # as the pipeline does
+        timed("store", lambda: store.insert_events(rows))
     costs["limit"] = limit_cost(body, rows)
     return costs
 
