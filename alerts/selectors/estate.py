@@ -191,9 +191,9 @@ def models() -> list[ModelVersion]:
 def metrics_of(version: ModelVersion) -> list[dict[str, Any]]:
     """Return a version's measured rates as rows ``{name, value, n, low, high}``; value None = not measured."""
     found = version.metrics if isinstance(version.metrics, dict) else {}
-    rows = [_rate("flagged, of newer events", found.get("flag_rate"))]
+    rows = [_rate("flagged", found.get("flag_rate"))]
     levels = found.get("p_value_validity") or []
-    rows += [_rate(f"p of {level['p']} or less, of newer events", level["rate"]) for level in levels]
+    rows += [_rate(f"p ≤ {level['p']}", level["rate"]) for level in levels]
     labels = found.get("labels") or {}
     return [*rows, *(_rate(name, labels.get(name)) for name in ("precision", "recall"))]
 

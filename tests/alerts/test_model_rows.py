@@ -14,8 +14,8 @@ def test_rates_carry_n_and_interval_and_what_was_not_measured_says_so() -> None:
     }  # fmt: skip
     version = ModelVersion(version="v1", metrics=metrics)
     assert estate.metrics_of(version) == [
-        {"name": "flagged, of newer events", **RATE},
-        {"name": "p of 0.05 or less, of newer events", **RATE},
+        {"name": "flagged", **RATE},
+        {"name": "p ≤ 0.05", **RATE},
         {"name": "precision", **NOT_MEASURED},
         {"name": "recall", **NOT_MEASURED},
     ]
