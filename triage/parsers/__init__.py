@@ -5,6 +5,7 @@ order, whatever the records hold. A parser is remembered per shape of record, so
 them happens once per shape, not once per event.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -14,10 +15,12 @@ from typing import Any
 from triage import plugins
 from triage.contracts import ParsedEvent, Record
 from triage.parsers import ecs_json, fallback
-from triage.parsers.base import Parser
+from triage.parsers.base import BatchParser, Parser
 from triage.parsers.finish import clean_fields, flatten, is_sound
 from triage.parsers.json_text import decode_object
 from triage.parsers.times import DAY, EARLIEST
+
+logger = logging.getLogger(__name__)
 
 GROUP = "winnow.parsers"
 #: Plug-in name -> dotted path. Ties between claims go to the earlier row.
@@ -111,21 +114,34 @@ def parse(
     the parser that understood that shape last; the caller keeps one per source and hands it in again.
     """
     room = _Room(load(), received_at, pinned, {} if memory is None else memory)
-    return [room.read(record) for record in records]
+    events = [room.read(record) for record in records]
+    room.settle()
+    return events
 
 
 class _Room:
     """The parsers and what is the same for all records of one call."""
 
-    __slots__ = ("claims", "keep", "memory", "parsers", "pinned", "received_at")
+    __slots__ = ("batch_parsers", "claims", "keep", "memory", "parsers", "pinned", "received_at")
 
     def __init__(self, parsers: dict[str, Parser], received_at: float, pinned: str, memory: dict[str, str]) -> None:
-        self.parsers = parsers
-        self.claims = [(name, parser.claim) for name, parser in parsers.items()]
+        self.batch_parsers: list[BatchParser] = [
+            parser.for_batch() for parser in parsers.values() if isinstance(parser, BatchParser)
+        ]
+        self.parsers = parsers | {parser.name: parser for parser in self.batch_parsers}
+        self.claims = [(name, parser.claim) for name, parser in self.parsers.items()]
         self.received_at = received_at
         self.pinned = pinned if pinned in parsers else ""
         self.memory = memory
         self.keep = fallback.Fallback().keep
+
+    def settle(self) -> None:
+        """Let the formats whose records explain each other complete their events."""
+        for parser in self.batch_parsers:
+            try:
+                parser.settle()
+            except Exception:  # the events stand as they are; one format's trouble is not the batch's
+                logger.exception("parser %s could not settle a batch", parser.name)
 
     def read(self, record: Record, wrapped: int = 0) -> ParsedEvent:
         """Return the event of one record."""

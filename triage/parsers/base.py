@@ -4,7 +4,7 @@ A parser is handed one record and hands on one event in ECS terms. Parsers are p
 purpose: the room's ``parse`` turns an exception into a fallback event with a counted reason.
 """
 
-from typing import Protocol
+from typing import Protocol, Self, runtime_checkable
 
 from triage.contracts import ParsedEvent, Record
 
@@ -22,3 +22,18 @@ class Parser(Protocol):
 
     def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
         """Return the event, or ``None`` when the record turns out not to be of this format."""
+
+
+@runtime_checkable
+class BatchParser(Parser, Protocol):
+    """A format whose records explain each other: column headers, several records of one event.
+
+    What one record says about another counts within one batch only, so that a stored batch means the same
+    whenever it is read.
+    """
+
+    def for_batch(self) -> Self:
+        """Return a fresh instance that is used for the records of one batch."""
+
+    def settle(self) -> None:
+        """Called once after the batch's last record: complete the ``fields`` of events handed out before."""
