@@ -32,6 +32,9 @@ class SourceIdentity:
     id: int
     name: str
     enabled: bool = True
+    use_ack: bool = False
+    records_per_second: int | None = None
+    bytes_per_day: int | None = None
 
 
 def hash_token(token: str) -> str:
@@ -86,11 +89,17 @@ def source_for(token: str) -> SourceIdentity | None:
     known, identity = cache.get(token_hash)
     if known:
         return identity
-    row = Source.objects.filter(token_hash=token_hash).values_list("id", "name", "enabled", "token_hash").first()
-    if row is not None and hmac.compare_digest(row[3], token_hash):
-        identity = SourceIdentity(id=row[0], name=row[1], enabled=row[2])
-    else:
-        identity = None
+    row = Source.objects.filter(token_hash=token_hash).first()
+    identity = None
+    if row is not None and hmac.compare_digest(row.token_hash, token_hash):
+        identity = SourceIdentity(
+            id=row.pk,
+            name=row.name,
+            enabled=row.enabled,
+            use_ack=row.use_ack,
+            records_per_second=row.records_per_second,
+            bytes_per_day=row.bytes_per_day,
+        )
     cache.put(token_hash, identity)
     return identity
 

@@ -63,6 +63,9 @@ class Source(models.Model):
     token_hash = models.CharField(max_length=64, unique=True)
     enabled = models.BooleanField(default=True)
     parser = models.CharField(max_length=32, blank=True, help_text="Pinned parser; empty = chosen per record.")
+    use_ack = models.BooleanField(default=False, help_text="HEC indexer acknowledgement, as Splunk's useACK.")
+    records_per_second = models.PositiveIntegerField(null=True, blank=True, help_text="Empty = no limit.")
+    bytes_per_day = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty = no limit.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -120,6 +123,48 @@ class RawBatch(models.Model):
 
     def __str__(self) -> str:
         return f"batch {self.pk} ({self.record_count} records)"
+
+
+class RecordKey(models.Model):
+    """The identity a sender gave to one record (Elasticsearch's ``_id``); kept for days, so it is stored once."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    key = models.CharField(max_length=64)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["source", "key"], name="recordkey_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}:{self.key}"
+
+
+class AckChannel(models.Model):
+    """One HEC channel of a source that wants acknowledgements. ``next_id`` is the next number to be given."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    channel = models.CharField(max_length=64)
+    next_id = models.PositiveBigIntegerField(default=0)
+    used_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["source", "channel"], name="ackchannel_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}:{self.channel}"
+
+
+class Ack(models.Model):
+    """A number that was given to a committed body and not asked for yet; told once, then deleted."""
+
+    channel = models.ForeignKey(AckChannel, on_delete=models.CASCADE, related_name="acks", db_index=False)
+    number = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["channel", "number"], name="ack_once")]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id}#{self.number}"
 
 
 class Event(models.Model):

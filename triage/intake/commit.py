@@ -3,7 +3,8 @@
 Handed: bodies that a receiver has validated. Hands on: committed RawBatch rows, then the answer to each
 waiting request. One thread per process takes everything that waits, joins small bodies of the same source,
 receiver and parameters into one row, inserts all rows in one transaction, and only then resolves the
-futures. When the commit fails, every request in it is told so and nothing of it is stored.
+futures, each with its :class:`Receipt`. When the commit fails, every request in it is told so and nothing of
+it is stored.
 """
 
 import asyncio
@@ -27,8 +28,34 @@ CLOSE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a body whose sender gave it an identity: it is stored once, however often it comes.
+
+    ``key`` is the identity (at most 64 characters; ``None`` = it has none), ``body`` the piece's own bytes; the
+    pieces of a body, joined by a newline, are the body.
+    """
+
+    key: str | None
+    body: bytes
+    record_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a submission that is committed.
+
+    ``is_repeat``: its idempotency key was used before, nothing was stored again. ``duplicates``: 0-based pieces
+    whose key was used before. ``ack_id``: the number under which its channel can ask for it.
+    """
+
+    is_repeat: bool = False
+    duplicates: frozenset[int] = frozenset()
+    ack_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
-    """One validated body on its way into the database."""
+    """One validated body on its way into the database. ``ack_channel``: a channel that wants an ``ack_id``."""
 
     source_id: int
     receiver: str
@@ -37,6 +64,8 @@ class Submission:
     record_count: int
     idempotency_key: str | None = None
     joinable: bool = True
+    pieces: tuple[Piece, ...] = ()
+    ack_channel: str = ""
 
 
 @dataclass(slots=True)
@@ -93,21 +122,21 @@ def join(submissions: Sequence[Submission]) -> list[Batch]:
 @dataclass(slots=True)
 class _Waiting:
     submission: Submission
-    future: asyncio.Future[None]
+    future: asyncio.Future[Receipt]
     loop: asyncio.AbstractEventLoop
 
 
 class GroupCommit:
     """The writer thread and its queue.
 
-    ``store`` is handed the batches of a group and returns when they are committed; what it raises refuses
-    the group. ``on_commit`` is called after each commit and must not wait, ``idle`` about once a second from
-    the thread, ``on_close`` when the thread ends.
+    ``store`` is handed the submissions of a group and returns a receipt for each, in order, when they are
+    committed; what it raises refuses the group. ``on_commit`` is called after each commit and must not wait,
+    ``idle`` about once a second from the thread, ``on_close`` when the thread ends.
     """
 
     def __init__(
         self,
-        store: Callable[[Sequence[Batch]], None],
+        store: Callable[[Sequence[Submission]], Sequence[Receipt]],
         *,
         on_commit: Callable[[], None],
         idle: Callable[[], None],
@@ -119,8 +148,8 @@ class GroupCommit:
         self._waiting, self._waiting_bytes = 0, 0
         self._lock = threading.Lock()
 
-    async def submit(self, submission: Submission) -> None:
-        """Return once the submission is committed; raise :class:`BusyError` when it is not."""
+    async def submit(self, submission: Submission) -> Receipt:
+        """Return the receipt once the submission is committed; raise :class:`BusyError` when it is not."""
         loop = asyncio.get_running_loop()
         self._start()
         with self._lock:
@@ -130,7 +159,7 @@ class GroupCommit:
             self._waiting_bytes += len(submission.body)
         waiting = _Waiting(submission, loop.create_future(), loop)
         self._queue.put(waiting)
-        await waiting.future
+        return await waiting.future
 
     def close(self) -> None:
         """Commit what waits and end the thread."""
@@ -178,48 +207,53 @@ class GroupCommit:
         return group, False
 
     def _commit(self, group: list[_Waiting]) -> None:
-        error = self._try_store([waiting.submission for waiting in group])
-        if isinstance(error, _NotStoredError) and len(group) > 1:
+        outcome = self._try_store([waiting.submission for waiting in group])
+        if isinstance(outcome, _NotStoredError) and len(group) > 1:
             self._commit_singly(group)
         else:
-            self._resolve(group, error)
+            self._resolve(group, outcome)
 
     def _commit_singly(self, group: list[_Waiting]) -> None:
         """Keep one bad body from refusing its neighbours."""
         for waiting in group:
             self._resolve([waiting], self._try_store([waiting.submission]))
 
-    def _try_store(self, submissions: list[Submission]) -> BusyError | None:
+    def _try_store(self, submissions: list[Submission]) -> Sequence[Receipt] | BusyError:
         try:
-            self._store(join(submissions))
+            receipts = self._store(submissions)
             self._on_commit()
         except BusyError as error:
             return error
         except Exception as error:  # whatever it is, the senders must be told that nothing is stored
             logger.error("cannot store %d bodies: %s: %s", len(submissions), type(error).__name__, error)
             return _NotStoredError("not stored")
-        return None
+        return receipts
 
-    def _resolve(self, group: list[_Waiting], error: BusyError | None) -> None:
+    def _resolve(self, group: list[_Waiting], outcome: Sequence[Receipt] | BusyError) -> None:
         with self._lock:
             self._waiting -= len(group)
             self._waiting_bytes -= sum(len(waiting.submission.body) for waiting in group)
-        loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-        for waiting in group:
-            loops.setdefault(waiting.loop, []).append(waiting.future)
-        for loop, futures in loops.items():
+        answers: Sequence[Receipt | BusyError] = [outcome] * len(group) if isinstance(outcome, BusyError) else outcome
+        loops: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
+        for waiting, answer in zip(group, answers, strict=True):
+            loops.setdefault(waiting.loop, []).append((waiting.future, answer))
+        for loop, settled in loops.items():
             if not loop.is_closed():
-                loop.call_soon_threadsafe(_settle, futures, error)
+                loop.call_soon_threadsafe(_settle, settled)
 
 
 class _NotStoredError(BusyError):
     """The store failed for a reason of its own; one body at a time may still work."""
 
 
-def _settle(futures: list[asyncio.Future[None]], error: BusyError | None) -> None:
-    for future in futures:
-        if not future.done():
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(BusyError(str(error)))
+_Answer = tuple[asyncio.Future[Receipt], Receipt | BusyError]
+
+
+def _settle(answers: list[_Answer]) -> None:
+    for future, answer in answers:
+        if future.done():
+            continue
+        if isinstance(answer, BusyError):
+            future.set_exception(BusyError(str(answer)))
+        else:
+            future.set_result(answer)

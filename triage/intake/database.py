@@ -1,7 +1,8 @@
 """The group commit's side of the database: insert rows once, measure the backlog, ring the doorbell.
 
-Handed: the batches of one group. Hands on: committed rows. A batch whose idempotency key its source has used
-before is left out: it is stored already, so its sender gets the same success.
+Handed: the submissions of one group. Hands on: committed rows, and a receipt for each submission. What a source
+has sent before under the same key, a whole body or a piece of one, is left out: it is stored already, so its
+sender gets the same success.
 """
 
 import logging
@@ -13,20 +14,23 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from django.utils import timezone
 
 from triage import reading, state, store
-from triage.intake.commit import Batch, BusyError
+from triage.intake import repeats
+from triage.intake.commit import Batch, BusyError, Receipt, Submission, join
 from triage.models import RawBatch
 
 logger = logging.getLogger(__name__)
 
 
-def insert(batches: Sequence[Batch]) -> None:
-    """Commit every batch in one transaction; raise :class:`BusyError` when the database is not there."""
-    rows = [_row(batch) for batch in batches]
+def insert(submissions: Sequence[Submission]) -> list[Receipt]:
+    """Commit a group in one transaction and return its receipts, in order.
+
+    Raises :class:`BusyError` when the database is not there.
+    """
     try:
         try:
-            _insert_new(rows)
+            return _insert_new(submissions)
         except IntegrityError:  # another process has committed one of the keys since the look-up
-            _insert_new(rows)
+            return _insert_new(submissions)
     except (OperationalError, InterfaceError) as error:
         connection.close()
         logger.warning("the database does not take batches: %s", error)
@@ -47,25 +51,11 @@ def _row(batch: Batch) -> RawBatch:
     )
 
 
-def _insert_new(rows: Sequence[RawBatch]) -> None:
+def _insert_new(submissions: Sequence[Submission]) -> list[Receipt]:
     with transaction.atomic():
-        seen = _used_keys(rows)
-        new = []
-        for row in rows:
-            key = (row.source_id, row.idempotency_key)
-            if row.idempotency_key is None or key not in seen:
-                new.append(row)
-                seen.add(key)
-        RawBatch.objects.bulk_create(new)
-
-
-def _used_keys(rows: Sequence[RawBatch]) -> set[tuple[int, str | None]]:
-    keys = [row.idempotency_key for row in rows if row.idempotency_key is not None]
-    if not keys:
-        return set()
-    sources = {row.source_id for row in rows}
-    found = RawBatch.objects.filter(source_id__in=sources, idempotency_key__in=keys)
-    return set(found.values_list("source_id", "idempotency_key"))
+        fresh, receipts = repeats.leave_out(submissions)
+        RawBatch.objects.bulk_create([_row(batch) for batch in join(fresh)])
+    return receipts
 
 
 class Backlog:

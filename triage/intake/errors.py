@@ -5,14 +5,15 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
     """A request that is not taken. ``reason`` is one of the constants below.
 
     ``event_number`` is the 0-based record at fault, ``detail`` a sentence without anything secret or
-    of the inside.
+    of the inside, ``retry_after`` the seconds after which the sender may try again (with BUSY and RATE).
     """
 
-    def __init__(self, reason: str, detail: str = "", *, event_number: int | None = None) -> None:
+    def __init__(self, reason: str, detail: str = "", *, event_number: int | None = None, retry_after: int = 5) -> None:
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
         self.event_number = event_number
+        self.retry_after = retry_after
 
 
 NOT_FOUND = "not_found"
@@ -27,7 +28,11 @@ ENCODING = "encoding"
 DAMAGED = "damaged"
 TIMEOUT = "timeout"
 BUSY = "busy"
+#: The source is over its own limit; the others are not affected.
+RATE = "rate_limited"
 ACK_DISABLED = "ack_disabled"
+NO_CHANNEL = "no_channel"
+BAD_CHANNEL = "bad_channel"
 NO_DATA = "no_data"
 INVALID_FORMAT = "invalid_format"
 EVENT_REQUIRED = "event_required"

@@ -9,7 +9,10 @@ because shippers drop what a 500 answers.
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
@@ -17,7 +20,7 @@ from django.db import Error, connection
 from triage import authentication, receivers
 from triage.authentication import SourceIdentity
 from triage.intake import errors
-from triage.intake.commit import BusyError, GroupCommit, Submission
+from triage.intake.commit import BusyError, GroupCommit, Receipt, Submission
 from triage.intake.database import Backlog, close_connection
 from triage.intake.errors import Disconnected, Refusal
 from triage.intake.http import Receive, Reply, Request, Scope, Send, read_body, request_of, send_reply
@@ -90,16 +93,22 @@ class Front:
         answer = endpoint.answer(request, is_busy=self._backlog.is_full())
         if answer is not None:
             return answer
-        source = await self._source(endpoint.token(request))
+        source = request.source = await self._source(endpoint.token(request))
+        greeting = endpoint.greet(request)
+        if greeting is not None:
+            return greeting
         encoding = request.header(b"content-encoding").lower()
         if not known(encoding):
             raise Refusal(errors.ENCODING)
         if self._backlog.is_full():
             raise Refusal(errors.BUSY)
         body, reading = await self._arrive(endpoint, request, receive, encoding)
+        receipt, found = Receipt(), None
         if reading.record_count:
-            await self._commit.submit(_submission(source, request, body, reading))
-        return endpoint.accepted(reading)
+            receipt = await self._commit.submit(_submission(source, request, body, reading))
+        if reading.look_up is not None:
+            found = await asyncio.get_running_loop().run_in_executor(self._lookups, _asked, reading.look_up)
+        return endpoint.accepted(reading, receipt, found)
 
     async def _arrive(
         self, endpoint: IntakeProtocol, request: Request, receive: Receive, encoding: str
@@ -121,7 +130,7 @@ class Front:
         is_known, source = authentication.cached_source(token)
         if not is_known:
             loop = asyncio.get_running_loop()
-            source = await loop.run_in_executor(self._lookups, _look_up, token)
+            source = await loop.run_in_executor(self._lookups, _asked, partial(authentication.source_for, token))
         if source is None:
             raise Refusal(errors.UNKNOWN_SENDER)
         if not source.enabled:
@@ -137,9 +146,10 @@ class Front:
         return await loop.run_in_executor(self._large, _inflate_and_interpret, endpoint, request, wire, encoding)
 
 
-def _look_up(token: str) -> SourceIdentity | None:
+def _asked(question: Callable[[], Any]) -> Any:
+    """Ask the database; a connection that failed is not used again."""
     try:
-        return authentication.source_for(token)
+        return question()
     except Error:
         connection.close()
         raise
@@ -153,7 +163,7 @@ def _inflate_and_interpret(
     reading = endpoint.interpret(request, body)
     if reading.record_count > settings.MAX_RECORDS_PER_BATCH:
         raise Refusal(errors.TOO_LARGE, f"more than {settings.MAX_RECORDS_PER_BATCH} records")
-    return body, reading
+    return (body if reading.body is None else reading.body), reading
 
 
 def _submission(source: SourceIdentity, request: Request, body: bytes, reading: Reading) -> Submission:
@@ -163,8 +173,10 @@ def _submission(source: SourceIdentity, request: Request, body: bytes, reading: 
         parameters=reading.parameters,
         body=body,
         record_count=reading.record_count,
-        idempotency_key=_idempotency_key(request),
+        idempotency_key=reading.idempotency_key or _idempotency_key(request),
         joinable=receivers.get(reading.receiver).joinable,
+        pieces=reading.pieces,
+        ack_channel=reading.ack_channel,
     )
 
 

@@ -4,10 +4,13 @@ Handed: requests below ``/services/collector``. Hands on: readings, and replies 
 ``{"text":..,"code":..}``. Codes and texts: Splunk Enterprise, "Troubleshoot HTTP Event Collector".
 """
 
+from typing import Any
+
 from triage.intake import errors
+from triage.intake.commit import Receipt
 from triage.intake.errors import Refusal
 from triage.intake.http import Reply, Request, json_reply
-from triage.intake.protocol import RETRY_AFTER, Reading, read_with, usual_token
+from triage.intake.protocol import Reading, read_with, retry_after, usual_token
 
 #: reason -> (HTTP status, HEC code, text)
 REPLIES: dict[str, tuple[int, int, str]] = {
@@ -21,6 +24,9 @@ REPLIES: dict[str, tuple[int, int, str]] = {
     errors.INVALID_FORMAT: (400, 6, "Invalid data format"),
     errors.DAMAGED: (400, 6, "Invalid data format"),
     errors.BUSY: (503, 9, "Server is busy"),
+    errors.RATE: (503, 9, "Server is busy"),
+    errors.NO_CHANNEL: (400, 10, "Data channel is missing"),
+    errors.BAD_CHANNEL: (400, 11, "Invalid data channel"),
     errors.EVENT_REQUIRED: (400, 12, "Event field is required"),
     errors.EVENT_BLANK: (400, 13, "Event field cannot be blank"),
     errors.ACK_DISABLED: (400, 14, "ACK is disabled"),
@@ -32,7 +38,7 @@ REPLIES: dict[str, tuple[int, int, str]] = {
 }
 SUCCESS = Reply(200, b'{"text":"Success","code":0}')
 HEALTHY = Reply(200, b'{"text":"HEC is healthy","code":17}')
-QUEUES_FULL = Reply(503, b'{"text":"HEC is unhealthy, queues are full","code":18}', (RETRY_AFTER,))
+QUEUES_FULL = Reply(503, b'{"text":"HEC is unhealthy, queues are full","code":18}', ((b"retry-after", b"5"),))
 
 
 class _Hec:
@@ -46,10 +52,13 @@ class _Hec:
     def answer(self, request: Request, *, is_busy: bool) -> Reply | None:
         return None
 
+    def greet(self, request: Request) -> Reply | None:
+        return None
+
     def interpret(self, request: Request, body: bytes) -> Reading:
         raise Refusal(errors.NOT_FOUND)
 
-    def accepted(self, reading: Reading) -> Reply:
+    def accepted(self, reading: Reading, receipt: Receipt, found: Any) -> Reply:
         return SUCCESS
 
     def refused(self, refusal: Refusal) -> Reply:
@@ -58,8 +67,8 @@ class _Hec:
         if refusal.event_number is not None:
             value["invalid-event-number"] = refusal.event_number
         headers = []
-        if refusal.reason == errors.BUSY:
-            headers.append(RETRY_AFTER)
+        if refusal.reason in (errors.BUSY, errors.RATE):
+            headers.append(retry_after(refusal))
         if refusal.reason == errors.METHOD:
             headers.append((b"allow", ", ".join(sorted(self.methods)).encode()))
         return json_reply(status, value, *headers)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from triage.authentication import SourceIdentity
 from triage.intake import errors
 from triage.intake.errors import Disconnected, Refusal
 
@@ -49,6 +50,8 @@ class Request:
     headers: dict[bytes, bytes]
     query: dict[str, str] = field(default_factory=dict)
     body_is_read: bool = False
+    #: Whose request it is; set by the front once the token is known.
+    source: SourceIdentity | None = None
 
     def header(self, name: bytes) -> str:
         """Return a header's value, empty when absent."""

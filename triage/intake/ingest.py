@@ -4,10 +4,13 @@ Handed: requests on ``/api/v1/ingest`` and ``/api/v1/ingest/syslog``. Hands on: 
 ``{"accepted":n,"rejected":m,"errors":[{"line":..,"reason":..}]}`` or ``{"error":{"code":..,"message":..}}``.
 """
 
+from typing import Any
+
 from triage.intake import errors
+from triage.intake.commit import Receipt
 from triage.intake.errors import Refusal
 from triage.intake.http import Reply, Request, json_reply
-from triage.intake.protocol import RETRY_AFTER, Reading, metadata, read_with, usual_token
+from triage.intake.protocol import Reading, metadata, read_with, retry_after, usual_token
 from triage.receivers import ndjson
 
 #: reason -> (HTTP status, message when the refusal brings no detail)
@@ -24,6 +27,7 @@ REPLIES: dict[str, tuple[int, str]] = {
     errors.DAMAGED: (400, "The body is damaged."),
     errors.TIMEOUT: (408, "The body did not arrive in time."),
     errors.BUSY: (503, "The server is busy; try again later."),
+    errors.RATE: (429, "This source is over its limit; try again later."),
     errors.NO_DATA: (400, "The body is empty."),
     errors.INVALID_FORMAT: (400, "The body is not valid."),
 }
@@ -41,12 +45,15 @@ class IngestEndpoint:
     def answer(self, request: Request, *, is_busy: bool) -> Reply | None:
         return None
 
+    def greet(self, request: Request) -> Reply | None:
+        return None
+
     def interpret(self, request: Request, body: bytes) -> Reading:
         parameters = metadata(request)
         reading = ndjson.read(body, request.header(b"content-type"), dict(parameters))
         return Reading(reading.receiver, parameters, len(reading.records), reading.rejected)
 
-    def accepted(self, reading: Reading) -> Reply:
+    def accepted(self, reading: Reading, receipt: Receipt, found: Any) -> Reply:
         rejected: tuple[ndjson.RejectedLine, ...] = reading.notes or ()
         shown = [{"line": line.line, "reason": line.reason} for line in rejected[:MAX_ERRORS_SHOWN]]
         return json_reply(200, {"accepted": reading.record_count, "rejected": len(rejected), "errors": shown})
@@ -54,8 +61,8 @@ class IngestEndpoint:
     def refused(self, refusal: Refusal) -> Reply:
         status, message = REPLIES.get(refusal.reason, REPLIES[errors.INVALID_FORMAT])
         headers = []
-        if refusal.reason == errors.BUSY:
-            headers.append(RETRY_AFTER)
+        if refusal.reason in (errors.BUSY, errors.RATE):
+            headers.append(retry_after(refusal))
         if status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
         if refusal.reason == errors.METHOD:

@@ -4,13 +4,14 @@ Handed: a request and its inflated body. Hands on: a :class:`Reading` for the gr
 protocol is one table row in :mod:`triage.intake.routes`; the line it runs through is the same for all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from triage import receivers
 from triage.authentication import token_in
 from triage.intake import errors
+from triage.intake.commit import Piece, Receipt
 from triage.intake.errors import Refusal
 from triage.intake.http import Reply, Request
 from triage.receivers.base import BodyError
@@ -25,17 +26,27 @@ BODY_ERRORS: Mapping[str, str] = {
     "nested_fields": errors.NESTED_FIELDS,
     "too_many": errors.TOO_LARGE,
 }
-RETRY_AFTER = (b"retry-after", b"5")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a body turned out to be. ``notes`` is the protocol's own, for its reply."""
+    """What a body turned out to be. ``notes`` is the protocol's own, for its reply.
+
+    ``body`` is what is stored instead of the inflated body (``None`` = the body as it came). ``pieces`` are its
+    parts when the sender gave them identities; ``idempotency_key`` is the identity of the whole, when the protocol
+    has one. ``ack_channel`` asks for an acknowledgement number. ``look_up`` is a question to the database, asked
+    in a thread before the reply; its answer is handed to ``accepted``.
+    """
 
     receiver: str
     parameters: tuple[tuple[str, str], ...]
     record_count: int
     notes: Any = None
+    body: bytes | None = None
+    pieces: tuple[Piece, ...] = ()
+    idempotency_key: str | None = None
+    ack_channel: str = ""
+    look_up: Callable[[], Any] | None = None
 
 
 class IntakeProtocol(Protocol):
@@ -49,14 +60,22 @@ class IntakeProtocol(Protocol):
     def answer(self, request: Request, *, is_busy: bool) -> Reply | None:
         """Return the reply when it needs neither token nor body (health checks)."""
 
+    def greet(self, request: Request) -> Reply | None:
+        """Return the reply when it needs no body, for a request whose ``source`` is known (handshakes)."""
+
     def interpret(self, request: Request, body: bytes) -> Reading:
         """Validate and count; raise :class:`Refusal` or :class:`~triage.receivers.base.BodyError`."""
 
-    def accepted(self, reading: Reading) -> Reply:
-        """Return the reply for a body that is committed."""
+    def accepted(self, reading: Reading, receipt: Receipt, found: Any) -> Reply:
+        """Return the reply for a body that is committed; ``found`` is what ``look_up`` returned."""
 
     def refused(self, refusal: Refusal) -> Reply:
         """Return the reply for a request that is not taken."""
+
+
+def retry_after(refusal: Refusal) -> tuple[bytes, bytes]:
+    """Return the header that says when to come back."""
+    return (b"retry-after", str(refusal.retry_after).encode())
 
 
 def usual_token(request: Request) -> str:

@@ -41,8 +41,8 @@ class Intake:
         )
         self.front = Front(commit=self.commit, backlog=self.backlog)
 
-    def _store(self, batches):
-        self.store(batches)
+    def _store(self, submissions):
+        return self.store(submissions)
 
     def _ring(self):
         self.rings += 1

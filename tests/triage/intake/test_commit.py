@@ -7,8 +7,8 @@ import pytest
 from django.db import IntegrityError
 
 from triage import reading, receivers
-from triage.intake import commit, database
-from triage.intake.commit import BusyError, GroupCommit, Submission, join
+from triage.intake import commit, database, repeats
+from triage.intake.commit import BusyError, GroupCommit, Piece, Receipt, Submission, join
 from triage.models import RawBatch, Source
 
 EVENT = "/services/collector/event"
@@ -57,12 +57,13 @@ class Store:
         self.entered, self.open = threading.Event(), threading.Event()
         self.open.set()
 
-    def __call__(self, batches):
+    def __call__(self, submissions):
         self.entered.set()
         assert self.open.wait(10)
         if self.error:
             raise self.error
-        self.groups.append([batch.body() for batch in batches])
+        self.groups.append([batch.body() for batch in join(submissions)])
+        return [Receipt()] * len(submissions)
 
     def bodies(self):
         return sorted(body for group in self.groups for joined in group for body in joined.split(b"\n"))
@@ -129,10 +130,11 @@ def test_a_store_that_is_down_refuses_the_group_at_once(store, group_commit):
 def test_one_bad_body_does_not_refuse_its_neighbours():
     stored = []
 
-    def picky(batches):
-        if any(b"bad" in batch.body() for batch in batches):
+    def picky(submissions):
+        if any(b"bad" in submission.body for submission in submissions):
             raise IntegrityError("bad")
-        stored.extend(batch.body() for batch in batches)
+        stored.extend(submission.body for submission in submissions)
+        return [Receipt()] * len(submissions)
 
     running = GroupCommit(picky, on_commit=lambda: None, idle=lambda: None, on_close=lambda: None)
 
@@ -178,8 +180,8 @@ def test_64_concurrent_requests_become_few_batches_with_every_record_once(intake
 def test_one_key_twice_in_a_group_is_stored_once():
     source = Source.objects.create(name="edge", token_hash="h")
     twice = [submission(b"x", source_id=source.pk, idempotency_key="k") for _ in range(2)]
-    database.insert(join([*twice, submission(b"y", source_id=source.pk)]))
-    database.insert(join([twice[0], submission(b"z", source_id=source.pk)]))
+    database.insert([*twice, submission(b"y", source_id=source.pk)])
+    database.insert([twice[0], submission(b"z", source_id=source.pk)])
     stored = sorted(reading.inflate(bytes(body)) for body in RawBatch.objects.values_list("body", flat=True))
     assert stored == [b"x", b"y", b"z"]
 
@@ -187,28 +189,45 @@ def test_one_key_twice_in_a_group_is_stored_once():
 @pytest.mark.django_db(transaction=True)
 def test_losing_the_race_for_a_key_is_a_success_that_stores_nothing(monkeypatch):
     source = Source.objects.create(name="edge", token_hash="h")
-    batches = join([submission(b"x", source_id=source.pk, idempotency_key="k")])
+    submissions = [submission(b"x", source_id=source.pk, idempotency_key="k")]
     looked = []
-    really = database._used_keys
+    really = repeats._used_bodies
 
-    def another_process_is_faster(rows):
+    def another_process_is_faster(asked):
         looked.append(1)
         if len(looked) == 1:
-            RawBatch.objects.bulk_create([database._row(batches[0])])
+            RawBatch.objects.bulk_create([database._row(join(submissions)[0])])
             return set()
-        return really(rows)
+        return really(asked)
 
     # the rival's row goes away with this transaction; the second look-up then finds nothing and inserts
-    monkeypatch.setattr(database, "_used_keys", another_process_is_faster)
-    database.insert(batches)
+    monkeypatch.setattr(repeats, "_used_bodies", another_process_is_faster)
+    assert database.insert(submissions) == [Receipt()]
     assert (len(looked), RawBatch.objects.count()) == (2, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_piece_with_a_key_is_stored_once_in_a_group_and_later():
+    source, other = (Source.objects.create(name=name, token_hash=name) for name in "ab")
+    a, b, c, free = Piece("a", b"A"), Piece("b", b"B"), Piece("c", b"C"), Piece(None, b"free")
+
+    def sent(*pieces, source_id=source.pk):
+        body = b"\n".join(piece.body for piece in pieces)
+        return submission(body, source_id=source_id, pieces=pieces, record_count=len(pieces))
+
+    receipts = database.insert([sent(a, b, a), sent(b), sent(a, source_id=other.pk)])
+    assert [sorted(receipt.duplicates) for receipt in receipts] == [[2], [0], []]
+    receipts = database.insert([sent(free, a, c), sent(free)])
+    assert [sorted(receipt.duplicates) for receipt in receipts] == [[1], []]
+    stored = [(reading.inflate(bytes(row.body)), row.record_count) for row in RawBatch.objects.order_by("id")]
+    assert stored == [(b"A\nB", 2), (b"A", 1), (b"free\nC\nfree", 3)]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_row_the_database_refuses_takes_its_group_with_it():
     source = Source.objects.create(name="edge", token_hash="h")
     with pytest.raises(IntegrityError):
-        database.insert(join([submission(b"x", source_id=source.pk), submission(b"y", source_id=10**6)]))
+        database.insert([submission(b"x", source_id=source.pk), submission(b"y", source_id=10**6)])
     assert RawBatch.objects.count() == 0
 
 
