@@ -156,7 +156,7 @@ def stage_costs(count: int) -> dict[str, float]:
     """Return microseconds per event of each stage, in this process, one after the other."""
     from django.db import transaction
 
-    from triage import champion, parsers, pipeline, receivers, store
+    from triage import champion, documents, parsers, pipeline, receivers, store
     from triage.contracts import StoredBatch
 
     body = bodies(hec_events(count, seed=99), count)[0]
@@ -172,11 +172,12 @@ def stage_costs(count: int) -> dict[str, float]:
     records = timed("receive", lambda: receivers.get("hec_event").records(body, {}))
     events = timed("parse", lambda: parsers.parse(records, time.time(), memory={}))
     model_id, scores = timed("score", lambda: pipeline.score(events))
-    batch = StoredBatch(2**30, 1, "hec_event", {}, time.time(), b"", count)
-    rows = timed("rows", lambda: list(pipeline.event_rows(pipeline.ReadBatch(batch, events), scores, model_id)))
+    item = pipeline.ReadBatch(StoredBatch(2**30, 1, "hec_event", {}, time.time(), b"", count), events)
+    rows = timed("rows", lambda: list(pipeline.event_rows(item, scores, model_id)))
+    chunks = timed("documents", lambda: list(pipeline.document_chunks(item)))
     store.ensure_partitions({rows[0][2][:10]})
     with transaction.atomic():  # as the pipeline does
-        timed("store", lambda: store.insert_events(rows))
+        timed("store", lambda: (store.insert_events(rows), documents.insert(chunks)))
     costs["limit"] = limit_cost(body, rows)
     return costs
 

@@ -4,6 +4,8 @@ Handed: nothing. Hands on: field-name constants, the columns an event row has be
 the order in which fields name the entity of an event. Field names: Elastic Common Schema 8.17 reference.
 """
 
+from collections.abc import Mapping
+
 #: Longest text each column takes, in the order of :data:`COLUMNS`.
 COLUMN_WIDTHS: tuple[tuple[str, int], ...] = (
     ("event.category", 64),
@@ -88,6 +90,20 @@ def entity(fields: dict[str, object]) -> str:
         if value:
             return f"{kind}:{value}"[:200]
     return ""
+
+
+def columns(fields: Mapping[str, object]) -> list[str]:
+    """Return the texts of :data:`COLUMN_WIDTHS`, in order.
+
+    >>> columns({"event.action": "login", "user.name": ["root"]})[1:7]
+    ['login', '', '', '', '', 'root']
+    """
+    get = fields.get
+    texts: list[str] = []
+    for name, width in COLUMN_WIDTHS:
+        value = get(name, "")
+        texts.append(value if type(value) is str and len(value) <= width else column_text(value, width))
+    return texts
 
 
 def column_text(value: object, width: int) -> str:

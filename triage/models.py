@@ -191,8 +191,7 @@ class Event(models.Model):
     destination_ip = models.CharField(max_length=64, blank=True)
     process_name = models.CharField(max_length=255, blank=True)
     entity = models.CharField(max_length=200, blank=True)
-    message = models.TextField(blank=True)
-    document = models.TextField(help_text="The flat ECS document as JSON.")
+    message = models.TextField(blank=True, help_text="Its beginning, for lists; all of it is in the chunk.")
     score = models.FloatField(null=True, blank=True)
     p_value = models.FloatField(null=True, blank=True)
     flagged = models.BooleanField(default=False)
@@ -216,6 +215,21 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"event {self.pk}"
+
+
+class EventChunk(models.Model):
+    """Messages and ECS documents of some hundred neighbouring events (see :mod:`triage.documents`).
+
+    ``id`` is the id of the first of them, ``body`` zstd of one JSON line ``[message, fields]`` per event. On
+    PostgreSQL the table is partitioned like the events.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    received_at = models.DateTimeField()
+    body = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"chunk {self.pk}"
 
 
 class ModelStatus(models.TextChoices):

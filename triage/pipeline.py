@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from triage import champion, ecs, reading, store
+from triage import champion, documents, ecs, reading, store
 from triage.contracts import NO_SCORE, ParsedEvent, Score, StoredBatch
 from triage.models import event_id
 
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 #: Many small batches are drained into one big one before they are scored: one event alone costs about
 #: 400 times more. Records per pass; one pass is one transaction.
 PASS_RECORDS = 8_000
+#: Characters of the message in an event's row.
+MESSAGE_WIDTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,15 @@ def process(owner: str, work: Sequence[StoredBatch]) -> None:
     model_id, scores = score([event for item in read for event in item.events])
     outcomes: list[store.BatchOutcome] = []
     rows: list[tuple[Any, ...]] = []
+    chunks: list[documents.ChunkRow] = []
     start = 0
     for item in read:
         batch_scores = scores[start : start + len(item.events)]
         start += len(item.events)
         outcomes.append(outcome_of(item, batch_scores, model_id))
         rows.extend(event_rows(item, batch_scores, model_id))
-    store.finish(owner, outcomes, rows)
+        chunks.extend(document_chunks(item))
+    store.finish(owner, outcomes, rows, chunks)
 
 
 def _process_alone(owner: str, batch: StoredBatch) -> None:
@@ -103,16 +107,22 @@ def outcome_of(item: ReadBatch, scores: Sequence[Score], model_id: int | None) -
 
 def event_rows(item: ReadBatch, scores: Sequence[Score], model_id: int | None) -> Iterable[tuple[Any, ...]]:
     """Yield the table rows of a batch's events, in :data:`triage.store.EVENT_COLUMNS` order."""
-    batch, received = item.batch, store.timestamp_text(item.batch.received_at)
-    for position, (event, score) in enumerate(zip(item.events, scores, strict=True)):
+    source_id, first = item.batch.source_id, event_id(item.batch.batch_id, 0)
+    (received,) = store.timestamp_texts([item.batch.received_at])
+    times = store.timestamp_texts(event.timestamp for event in item.events)
+    for identifier, (event, time, score) in enumerate(zip(item.events, times, scores, strict=True), start=first):
         fields = event.fields
         yield (
-            event_id(batch.batch_id, position), batch.source_id,
-            received, store.timestamp_text(event.timestamp), event.timestamp_origin, event.parser,
-            *(ecs.column_text(fields.get(name), width) for name, width in ecs.COLUMN_WIDTHS),
-            ecs.entity(fields), event.message, orjson.dumps(fields).decode(),
+            identifier, source_id, received, time, event.timestamp_origin, event.parser, *ecs.columns(fields),
+            ecs.entity(fields), event.message[:MESSAGE_WIDTH],
             score.score, score.p_value, score.flagged, False, reasons_text(score), model_id,
         )  # fmt: skip
+
+
+def document_chunks(item: ReadBatch) -> Iterable[documents.ChunkRow]:
+    """Yield the compressed documents of a batch's events."""
+    (received,) = store.timestamp_texts([item.batch.received_at])
+    return documents.chunk_rows(item.batch.batch_id, received, item.events)
 
 
 def reasons_text(score: Score) -> str:

@@ -10,15 +10,16 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from triage import reading
+from triage import documents, reading
 from triage.contracts import StoredBatch
-from triage.models import BatchStatus, Event, ModelStatus, ModelVersion, RawBatch, batch_and_position
+from triage.models import BatchStatus, Event, EventChunk, ModelStatus, ModelVersion, RawBatch, batch_and_position
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +29,13 @@ MAX_ATTEMPTS = 4
 #: Rows looked at in one claim, and the most inflated bytes it takes on.
 CLAIM_ROWS = 256
 CLAIM_BYTES = 64 * 2**20
+#: Partitioned by the day of receipt on PostgreSQL.
+PARTITIONED = ("triage_event", "triage_eventchunk")
 EVENT_COLUMNS = (
     "id", "source_id", "received_at", "timestamp", "timestamp_origin", "parser",
     "event_category", "event_action", "event_outcome", "event_code", "log_level",
     "host_name", "user_name", "source_ip", "destination_ip", "process_name",
-    "entity", "message", "document", "score", "p_value", "flagged", "grouped", "reasons", "model_version_id",
+    "entity", "message", "score", "p_value", "flagged", "grouped", "reasons", "model_version_id",
 )  # fmt: skip
 
 
@@ -109,10 +112,16 @@ def stored_batches(rows: QuerySet[RawBatch]) -> Iterator[StoredBatch]:
         )
 
 
-def finish(owner: str, outcomes: Sequence[BatchOutcome], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store events (tuples in :data:`EVENT_COLUMNS` order) and mark their batches done, in one transaction.
+def finish(
+    owner: str,
+    outcomes: Sequence[BatchOutcome],
+    rows: Sequence[tuple[Any, ...]],
+    chunks: Sequence[documents.ChunkRow] = (),
+) -> None:
+    """Store events (tuples in :data:`EVENT_COLUMNS` order) with their documents and mark their batches done.
 
-    Raises :class:`LostLeaseError`, storing nothing, when any of the batches is no longer this owner's.
+    All in one transaction. Raises :class:`LostLeaseError`, storing nothing, when any of the batches is no longer
+    this owner's.
     """
     now = timezone.now()
     ensure_partitions({row[2][:10] for row in rows})
@@ -123,6 +132,7 @@ def finish(owner: str, outcomes: Sequence[BatchOutcome], rows: Sequence[tuple[An
         if _locked_count(mine) != len(outcomes):
             raise LostLeaseError(f"{owner} lost a lease")
         insert_events(rows)
+        documents.insert(chunks)
         for outcome in outcomes:
             RawBatch.objects.filter(pk=outcome.batch_id).update(
                 status=BatchStatus.DONE,
@@ -160,14 +170,26 @@ def insert_events(rows: Sequence[tuple[Any, ...]]) -> None:
         cursor.executemany(f"INSERT INTO triage_event ({columns}) VALUES ({marks})", rows)  # noqa: S608 - constants
 
 
-def timestamp_text(seconds: float) -> str:
-    """Return the database's text form of a time (UTC); both databases read it back as the same instant."""
-    text = dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-    return f"{text}+00" if connection.vendor == "postgresql" else text
+def timestamp_texts(times: Iterable[float]) -> list[str]:
+    """Return the database's text form of times (UTC); both databases read them back as the same instants."""
+    zone = "+00" if connection.vendor == "postgresql" else ""
+    return [
+        f"{_second_text(int(micros // 1_000_000))}.{micros % 1_000_000:06d}{zone}" for micros in map(_micros, times)
+    ]
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+@lru_cache(maxsize=4096)
+def _second_text(second: int) -> str:
+    """Return a whole second as text; the events of a pass share few of them."""
+    return dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def ensure_partitions(days: Iterable[str]) -> None:
-    """Make the PostgreSQL partition of each day (``YYYY-MM-DD``) that has none yet.
+    """Make the PostgreSQL partitions of each day (``YYYY-MM-DD``) that has none yet.
 
     Called before the storing transaction, so that a rollback cannot take a partition away again and
     no row ever lands in the default partition.
@@ -176,19 +198,20 @@ def ensure_partitions(days: Iterable[str]) -> None:
         return
     for day in days:
         start = dt.date.fromisoformat(day)
-        name = f"triage_event_{start:%Y%m%d}"
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s)", [name])
-            if cursor.fetchone()[0] is None:
-                _make_partition(name, start)
+        for table in PARTITIONED:
+            name = f"{table}_{start:%Y%m%d}"
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT to_regclass(%s)", [name])
+                if cursor.fetchone()[0] is None:
+                    _make_partition(table, name, start)
 
 
-def _make_partition(name: str, start: dt.date) -> None:
+def _make_partition(table: str, name: str, start: dt.date) -> None:
     """Make one day's partition; an advisory lock keeps two workers from doing it at once."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(7461123)")
         cursor.execute(
-            f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF triage_event FOR VALUES FROM (%s) TO (%s)",
+            f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM (%s) TO (%s)",
             [f"{start} 00:00:00+00", f"{start + dt.timedelta(days=1)} 00:00:00+00"],
         )
 
@@ -323,6 +346,7 @@ def expire(before: dt.datetime) -> int:
         _drop_partitions(before.date())
     else:
         Event.objects.filter(received_at__lt=before).delete()
+        EventChunk.objects.filter(received_at__lt=before).delete()
     old = RawBatch.objects.filter(received_at__lt=before).exclude(
         status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING]
     )
@@ -331,8 +355,11 @@ def expire(before: dt.datetime) -> int:
 
 def _drop_partitions(first_kept: dt.date) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'triage_event'::regclass")
-        for (name,) in cursor.fetchall():
-            suffix = name.removeprefix("triage_event_")
-            if suffix.isdigit() and suffix < f"{first_kept:%Y%m%d}":
-                cursor.execute(f"DROP TABLE {name}")
+        for table in PARTITIONED:
+            cursor.execute(
+                "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::text::regclass", [table]
+            )
+            for (name,) in cursor.fetchall():
+                suffix = name.removeprefix(f"{table}_")
+                if suffix.isdigit() and suffix < f"{first_kept:%Y%m%d}":
+                    cursor.execute(f"DROP TABLE {name}")

@@ -20,6 +20,7 @@ from alerts.models import (
     ExplanationState,
     Verdict,
 )
+from triage import documents
 from triage.models import Event
 
 TOP_EVENTS = 10
@@ -140,7 +141,7 @@ def is_blind(alert: Alert) -> bool:
 
 
 def alert_page(alert_id: int) -> AlertPage:
-    """Read one alert's page: eight queries. Raises ``Alert.DoesNotExist``."""
+    """Read one alert's page: nine queries. Raises ``Alert.DoesNotExist``."""
     alert = Alert.objects.select_related("source", "assignee").get(pk=alert_id)
     blind = is_blind(alert)
     events = _events(alert)
@@ -163,18 +164,16 @@ def alert_page(alert_id: int) -> AlertPage:
 def _events(alert: Alert) -> list[EventView]:
     links = list(alert.alert_events.select_related("model_version").order_by("-score", "id")[:TOP_EVENTS])
     found = Event.objects.in_bulk([link.event_id for link in links])
+    documents.prefetch(found.values())
     return [EventView(link=link, event=found.get(link.event_id)) for link in links]
 
 
 def document_fields(event: Event) -> list[tuple[str, str]]:
-    """Return the ECS fields of an event as sorted ``(name, text)`` pairs; a broken document gives one row."""
-    try:
-        document = json.loads(event.document)
-    except (ValueError, RecursionError) as error:
-        return [("document", f"cannot be read: {error}")]
-    if not isinstance(document, dict):
-        return [("document", str(document))]
-    return [(str(name), _scalar_text(value)) for name, value in sorted(document.items())]
+    """Return the ECS fields of an event as sorted ``(name, text)`` pairs; a missing document gives one row."""
+    fields = documents.of(event).fields
+    if fields is None:
+        return [("document", "cannot be read")]
+    return [(name, _scalar_text(value)) for name, value in sorted(fields.items())]
 
 
 def _scalar_text(value: object) -> str:
@@ -278,7 +277,7 @@ def _timeline(alert: Alert, anchor: dt.datetime) -> Timeline:
     rows = Event.objects.filter(entity=alert.entity, timestamp__gte=start, timestamp__lte=end).order_by("timestamp")
     points = list(rows.values_list("timestamp", "flagged", "id")[:TIMELINE_POINTS])
     nearest = sorted(points, key=lambda point: (not point[1], abs(point[0] - anchor)))[:TIMELINE_ROWS]
-    shown = Event.objects.defer("document", "reasons").in_bulk([point[2] for point in nearest])
+    shown = Event.objects.defer("reasons").in_bulk([point[2] for point in nearest])
     bins = _bins([(stamp, flagged) for stamp, flagged, _ in points], start)
     return Timeline(
         rows=sorted(shown.values(), key=lambda event: (event.timestamp, event.pk)),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from alerts.models import Alert, AlertEvent
-from alerts.services import grouping
+from triage import documents
 from triage.contracts import EvidenceLine, ExplanationRequest, Reason
 from triage.explainers import lines
 from triage.models import Event
@@ -40,7 +40,8 @@ def build_request(alert: Alert) -> ExplanationRequest:
     """Return the evidence of an alert; retention may have taken its events, the reasons are still there."""
     links = list(alert.alert_events.order_by("-score", "id")[:TOP_EVENTS])
     events = Event.objects.in_bulk([link.event_id for link in links])
-    documents = [grouping.document(events[link.event_id]) for link in links if link.event_id in events]
+    documents.prefetch(events.values())
+    held = [documents.fields_of(events[link.event_id]) for link in links if link.event_id in events]
     top = events.get(links[0].event_id) if links else None
     reasons = _reasons(links[0]) if links else ()
     evidence = [
@@ -54,7 +55,7 @@ def build_request(alert: Alert) -> ExplanationRequest:
         evidence=tuple(evidence),
         reasons=reasons,
         techniques=tuple(alert.techniques),
-        identifiers=_identifiers(alert, documents),
+        identifiers=_identifiers(alert, held),
     )
 
 
@@ -84,8 +85,9 @@ def _event_texts(event: Event) -> Iterator[tuple[str, str]]:
     told = [name for name in (*_FIRST, *rest) if document.get(name) not in (None, "", [])]
     for name in told[:MAX_FIELDS]:
         yield _field(name, document[name])
-    if event.message:
-        yield _field("message", event.message)
+    message = documents.of(event).message or event.message
+    if message:
+        yield _field("message", message)
 
 
 def _with_columns(event: Event) -> dict[str, Any]:
@@ -95,7 +97,7 @@ def _with_columns(event: Event) -> dict[str, Any]:
         "event.outcome": event.event_outcome, "user.name": event.user_name, "host.name": event.host_name,
         "source.ip": event.source_ip, "destination.ip": event.destination_ip, "process.name": event.process_name,
     }  # fmt: skip
-    return {name: value for name, value in columns.items() if value} | grouping.document(event)
+    return {name: value for name, value in columns.items() if value} | documents.fields_of(event)
 
 
 def _reasons(link: AlertEvent) -> tuple[Reason, ...]:
@@ -144,14 +146,14 @@ def _time(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _identifiers(alert: Alert, documents: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+def _identifiers(alert: Alert, held: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """Return ``(kind, value)`` of every name in the parsed fields and on the alert, each once, longest-lived first."""
     found = [("user", alert.user_name), ("host", alert.host_name), ("address", alert.source_ip)]
     kind, _, value = alert.entity.partition(":")
     found += [(kind, value)] if kind in {"user", "host", "address"} else []
-    for document in documents:
-        for name, held in document.items():
+    for document in held:
+        for name, value in document.items():
             named = next((kind for ending, kind in _KINDS if name.endswith(ending)), "")
-            found += [(named, str(item)) for item in (held if isinstance(held, list) else [held])] if named else []
+            found += [(named, str(item)) for item in (value if isinstance(value, list) else [value])] if named else []
     plain = ((kind, lines.plain(value, 300)) for kind, value in found)
     return tuple(dict.fromkeys(pair for pair in plain if pair[1]))[:MAX_IDENTIFIERS]

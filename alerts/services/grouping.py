@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from alerts import grouping, hints
 from alerts.models import Alert, AlertEvent, AlertStatus
 from alerts.services import audit
-from triage import state
+from triage import documents, state
 from triage.models import Event
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def _group_once(limit: int) -> int:
         events = list(_ungrouped()[:limit])
         if not events:
             return 0
+        documents.prefetch(events)
         placed = _already_placed(events)
         _place([event for event in events if event.pk not in placed])
         for start in range(0, len(events), CHUNK):
@@ -87,7 +88,7 @@ def flagged_event(event: Event) -> grouping.FlaggedEvent:
         source_id=event.source_id,
         parser=event.parser,
         entity=event.entity,
-        message=event.message,
+        message=documents.of(event).message or event.message,
         category=event.event_category,
         action=event.event_action,
         code=event.event_code,
@@ -97,14 +98,8 @@ def flagged_event(event: Event) -> grouping.FlaggedEvent:
         source_ip=event.source_ip,
         process_name=event.process_name,
         p_value=event.p_value,
-        fields=document(event),
+        fields=documents.fields_of(event),
     )
-
-
-def document(event: Event) -> dict[str, Any]:
-    """Return the flat ECS document of an event row; an unreadable one is empty."""
-    found = _json(event.document)
-    return found if isinstance(found, dict) else {}
 
 
 def reasons(event: Event) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from alerts.selectors import queue
 from alerts.selectors.alert import AlertPage, alert_page, is_blind
 from alerts.selectors.queue import FilterError, QueueFilter
 from alerts.services import review
+from triage import documents
 from triage.models import Role, TokenScope, User
 from triage.views.api import ApiError, caller, error_reply
 
@@ -103,7 +104,7 @@ def _detail(shown: AlertPage) -> dict[str, Any]:
                 "score": None if shown.blind else view.link.score,
                 "p_value": None if shown.blind else view.link.p_value,
                 "reasons": [] if shown.blind else view.link.reasons,
-                "message": view.event.message if view.event else None,
+                "message": documents.of(view.event).message if view.event else None,
             }
             for view in shown.events
         ],

@@ -5,6 +5,7 @@ import json
 from itertools import count
 from typing import Any
 
+from tests.documents import write_document
 from triage import store
 from triage.models import Event, Source
 
@@ -23,9 +24,10 @@ REASON = {
 def flagged(
     source: Source, message: str = "Accepted password for backup from 192.0.2.7 port 50122", **columns: Any
 ) -> Event:
-    """Store and return one flagged event."""
+    """Store and return one flagged event; ``document`` is its ECS document."""
     store.ensure_partitions([str(START.date())])
-    document = {"user.name": "backup", "host.name": "db-1", "source.ip": "192.0.2.7", "process.name": "sshd"}
+    usual = {"user.name": "backup", "host.name": "db-1", "source.ip": "192.0.2.7", "process.name": "sshd"}
+    document = columns.pop("document", usual)
     defaults: dict[str, Any] = {
         "id": next(_IDS),
         "source": source,
@@ -42,10 +44,11 @@ def flagged(
         "process_name": "sshd",
         "entity": "user:backup",
         "message": message,
-        "document": json.dumps(document),
         "score": 7.5,
         "p_value": 0.0005,
         "flagged": True,
         "reasons": json.dumps([REASON]),
     }
-    return Event.objects.create(**(defaults | columns))
+    event = Event.objects.create(**(defaults | columns))
+    write_document(event.pk, event.message, document, START)
+    return event

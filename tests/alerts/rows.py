@@ -1,6 +1,5 @@
 """Alerts as grouping makes them, for tests of pages, services and selectors."""
 
-import json
 from itertools import count
 from typing import Any
 
@@ -41,7 +40,7 @@ def make_alert(source: Source, **fields: Any) -> Alert:
 def make_full_alert(source: Source, *, text: str = "backup logged in", events: int = 1, **fields: Any) -> Alert:
     """Return an alert with events, an explanation and evidence, every one of them saying ``text``."""
     alert = make_alert(source, explanation_state="done", event_count=events, **fields)
-    document = json.dumps({"user.name": text, "message": text})
+    document = {"user.name": text, "message": text}
     for _ in range(events):
         event = flagged(source, id=next(_EVENT_IDS), message=text, entity=alert.entity, document=document)
         reason = REASON | {"text": text, "observed": text, "baseline": text, "fields": [text]}

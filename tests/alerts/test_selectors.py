@@ -94,7 +94,7 @@ def test_arrivals_are_those_after_the_mark():
 @pytest.mark.parametrize("events", [1, 10])
 def test_the_alert_page_costs_the_same_however_much_it_shows(events, django_assert_num_queries):
     alert = make_full_alert(make_source(), events=events)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         page = alert_page(alert.pk)
     assert len(page.events) == events
     assert page.timeline.total == events

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import make_batch, make_source
-from triage import backfill, champion, pipeline, reading, store
+from triage import backfill, champion, documents, pipeline, reading, store
 from triage.contracts import ParsedEvent, Reason
 from triage.models import BatchStatus, Event, ModelStatus, ModelVersion, RawBatch, Source, event_id
 
@@ -69,7 +69,7 @@ def test_a_record_becomes_an_event_with_its_fields(source: Source, learning: Non
     assert event.pk == event_id(batch.pk, 0)
     assert (event.host_name, event.user_name, event.source_ip) == ("db-1", "root", "203.0.113.9")
     assert (event.event_outcome, event.entity) == ("failure", "user:root")
-    assert json.loads(event.document)["source.ip"] == "203.0.113.9"
+    assert documents.fields_of(event)["source.ip"] == "203.0.113.9"
 
 
 def test_without_a_champion_scores_are_null_not_zero(source: Source, learning: None) -> None:

@@ -18,10 +18,10 @@ def source() -> Source:
 
 
 def event_row(identifier: int, source: Source, message: str = "hello") -> tuple[object, ...]:
-    now = store.timestamp_text(timezone.now().timestamp())
+    (now,) = store.timestamp_texts([timezone.now().timestamp()])
     return (
         identifier, source.pk, now, now, "received", "fallback", "", "", "", "", "", "", "", "", "", "", "",
-        message, "{}", None, None, False, False, "", None,
+        message, None, None, False, False, "", None,
     )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def test_events_of_a_day_land_in_that_days_partition(source: Source, backend: st
     batch = make_batch(source, "a", received_at=day)
     store.claim("one", 10)
     row = event_row(event_id(batch.pk, 0), source)
-    row = (*row[:2], store.timestamp_text(day.timestamp()), *row[3:])
+    row = (*row[:2], *store.timestamp_texts([day.timestamp()]), *row[3:])
     store.finish("one", [outcome(batch, 1)], [row])
     with connection.cursor() as cursor:
         cursor.execute("SELECT tableoid::regclass::text FROM triage_event")

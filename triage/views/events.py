@@ -7,9 +7,10 @@ of the ids, which grow with the time of receipt, so that a page never shifts whi
 from typing import Any
 
 import orjson
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from triage import documents
 from triage.models import Event, Source
 from triage.views.api import Parameters, api_access
 
@@ -24,8 +25,9 @@ def events(request: HttpRequest) -> HttpResponse:
     """Return ``{"events": [...], "next": id or null}``; pass ``next`` as ``before`` for the next page."""
     parameters = Parameters(request, NAMES)
     limit = parameters.number("limit", DEFAULT_PAGE, maximum=MAX_PAGE)
-    found = list(_matching(parameters).order_by("-id")[: limit + 1])
+    found = _found(parameters, limit + 1)
     page = found[:limit]
+    documents.prefetch(page)
     names = dict(Source.objects.values_list("id", "name"))
     answer = {
         "events": [as_json(event, names.get(event.source_id, "")) for event in page],
@@ -34,14 +36,32 @@ def events(request: HttpRequest) -> HttpResponse:
     return HttpResponse(orjson.dumps(answer), content_type="application/json")
 
 
+def _found(parameters: Parameters, limit: int) -> list[Event]:
+    """Return the first events that match; a text is looked for in the compressed documents, newest first."""
+    rows = _matching(parameters).order_by("-id")
+    contains, source = parameters.text("contains"), parameters.text("source")
+    sent_as = ""
+    if source:
+        feeds = list(Source.objects.filter(name=source).values_list("id", flat=True))
+        rows, sent_as = (rows.filter(source_id__in=feeds), "") if feeds else (rows, source)
+    if not contains and not sent_as:
+        return list(rows[:limit])
+    found: list[Event] = []
+    before = parameters.number("before", 0, maximum=2**63 - 1) or None
+    for identifiers in documents.find(contains or sent_as, before=before):
+        found.extend(event for event in rows.filter(pk__in=identifiers) if _is_sent_as(event, sent_as))
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def _is_sent_as(event: Event, name: str) -> bool:
+    """Whether the sender itself called its source so; any name will do when none is asked for."""
+    return not name or documents.fields_of(event).get(SENDER_SOURCE) == name
+
+
 def _matching(parameters: Parameters) -> QuerySet[Event]:
     rows = Event.objects.all()
-    if contains := parameters.text("contains"):
-        # the document is JSON, so what is looked for stands in it as JSON writes it
-        in_document = orjson.dumps(contains).decode()[1:-1]
-        rows = rows.filter(Q(message__contains=contains) | Q(document__contains=in_document))
-    if source := parameters.text("source"):
-        rows = rows.filter(_from_source(source))
     if host := parameters.text("host"):
         rows = rows.filter(host_name=host)
     if (flagged := parameters.boolean("flagged")) is not None:
@@ -53,21 +73,14 @@ def _matching(parameters: Parameters) -> QuerySet[Event]:
     return rows
 
 
-def _from_source(name: str) -> Q:
-    """Match the feed of that name; when there is none, what the sender itself called its source."""
-    feeds = list(Source.objects.filter(name=name).values_list("id", flat=True))
-    if feeds:
-        return Q(source_id__in=feeds)
-    return Q(document__contains=orjson.dumps({SENDER_SOURCE: name}).decode()[1:-1])
-
-
 def as_json(event: Event, feed: str) -> dict[str, Any]:
     """Return an event for the API.
 
     ``feed`` is the Source whose token it came with; ``source`` is what the sender called its source (a file,
     a channel), else the feed. A time that no sender gave is the time of receipt.
     """
-    fields = orjson.loads(event.document)
+    document = documents.of(event)
+    fields = document.fields or {}
     return {
         "id": event.pk,
         "timestamp": event.timestamp.isoformat().replace("+00:00", "Z"),
@@ -78,7 +91,7 @@ def as_json(event: Event, feed: str) -> dict[str, Any]:
         "source": fields.get(SENDER_SOURCE) or feed,
         "sourcetype": fields.get("winnow.sourcetype", ""),
         "severity": event.log_level,
-        "message": event.message,
+        "message": document.message or event.message,
         "score": event.score,
         "p_value": event.p_value,
         "flagged": event.flagged,

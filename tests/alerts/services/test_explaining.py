@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from alerts.models import Alert, AlertEvent, AlertOrigin, AuditEntry, Explanation, VerdictValue
 from alerts.services import explaining, grouping
-from tests.alerts.flagged_events import flagged
+from tests.alerts.flagged_events import START, flagged
+from tests.documents import write_document
 from tests.factories import make_source
 from tests.triage.explainers.fake_llm import GOOD, Reply, completion, error, fake_llm, good
 from triage.explainers import answers, openai_chat
@@ -121,7 +122,7 @@ def test_names_are_hidden_from_the_endpoint_and_restored_in_the_row(source, use_
     }  # fmt: skip
     reason = {"feature": "f", "text": "canaryuser is new on canaryhost", "contribution": 1, "observed": "canaryfriend"}
     flagged(
-        source, "canaryuser@CANARYHOST from 203.0.113.77 via canaryfriend", document=json.dumps(fields),
+        source, "canaryuser@CANARYHOST from 203.0.113.77 via canaryfriend", document=fields,
         user_name="canaryuser", host_name="canaryhost.example", source_ip="203.0.113.77", entity="user:canaryuser",
         reasons=json.dumps([reason]),
     )  # fmt: skip
@@ -316,7 +317,8 @@ def test_retention_may_take_the_events(alert):
 def test_odd_reasons_and_documents_do_not_stop_it(alert):
     odd = [{"contribution": "much", "fields": "x", "text": ["a"]}, "no", None, {}]
     AlertEvent.objects.update(reasons=odd)
-    Event.objects.update(document='{"user.name": {"a": 1}, "x": null, "y": [1, null]}', message="\x01\u202e" * 50)
+    odd_fields = {"user.name": {"a": 1}, "x": None, "y": [1, None]}
+    write_document(Event.objects.get().pk, "\x01\u202e" * 50, odd_fields, START)
     assert explaining.explain_pending() == 1
     assert Explanation.objects.get().failure == ""
 

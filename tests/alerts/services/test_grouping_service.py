@@ -10,6 +10,7 @@ from django.db.utils import DatabaseError
 from alerts.models import Alert, AlertEvent, AlertStatus, AppendOnlyError, AuditEntry
 from alerts.services import grouping
 from tests.alerts.flagged_events import REASON, START, flagged
+from tests.documents import write_line
 from tests.factories import make_source
 from triage import state
 from triage.models import Event
@@ -117,8 +118,11 @@ def test_a_closed_alert_stays_closed_and_a_new_one_opens(source):
 
 
 def test_broken_json_columns_do_not_stop_grouping(source):
-    flagged(source, document="{not json", reasons="[[[")
-    flagged(source, document="[1]", reasons='{"a": 1}', entity="user:x")
+    for line, columns in (
+        (b"{not json", {"reasons": "[[["}),
+        (b'["m",[1]]', {"reasons": '{"a": 1}', "entity": "user:x"}),
+    ):
+        write_line(flagged(source, **columns).pk, line, START)
     assert grouping.group_flagged() == 2
     assert list(AlertEvent.objects.values_list("reasons", flat=True)) == [[], []]
 

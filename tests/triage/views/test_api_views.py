@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
+from tests.documents import write_document
 from triage.authentication import hash_token
 from triage.models import ApiToken, Event, ModelVersion, RawBatch, Source, WorkerHeartbeat, event_id
 from triage.views import openapi
@@ -28,7 +29,8 @@ def edge():
 
 
 def make_event(source, position, **changes):
-    fields = {"message": changes.get("message", ""), "winnow.sourcetype": "st", "user.name": 'the "root"'}
+    usual = {"message": changes.get("message", ""), "winnow.sourcetype": "st", "user.name": 'the "root"'}
+    fields = changes.pop("document", usual)
     values = {
         "id": event_id(1, position),
         "source": source,
@@ -39,9 +41,10 @@ def make_event(source, position, **changes):
         "host_name": "web-1",
         "log_level": "warning",
         "entity": "host:web-1",
-        "document": orjson.dumps(fields).decode(),
     }
-    return Event.objects.create(**(values | changes))
+    event = Event.objects.create(**(values | changes))
+    write_document(event.pk, event.message, fields, NOON)
+    return event
 
 
 def positions(response):
@@ -109,7 +112,7 @@ def test_filters(reader, edge):
 
 
 def test_a_sender_may_name_its_own_source(reader, edge):
-    make_event(edge, 1, document='{"log.file.path":"/var/log/a \\"b\\".log"}')
+    make_event(edge, 1, document={"log.file.path": '/var/log/a "b".log'})
     make_event(edge, 2)
     [event] = reader.get("/api/v1/events", {"source": '/var/log/a "b".log'}).json()["events"]
     assert (event["feed"], event["source"]) == ("edge", '/var/log/a "b".log')
