@@ -19,17 +19,19 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.load import post, send  # noqa: E402 - the bench runs from a checkout, without installation
 from bench.traffic import hec_events  # noqa: E402 - the bench runs from a checkout, without installation
 
+HEC = "/services/collector/event"
 HISTORY = 12_000
 
 
@@ -59,36 +61,6 @@ def bodies(events: list[dict[str, Any]], size: int) -> list[bytes]:
     """Return HEC request bodies of a number of events each."""
     lines = [json.dumps(event).encode() for event in events]
     return [b"\n".join(lines[start : start + size]) for start in range(0, len(lines), size)]
-
-
-def send(port: int, token: str, requests: list[bytes], clients: int) -> list[float]:
-    """Send all requests over keep-alive connections; return each reply time in milliseconds."""
-    times: list[float] = []
-    todo, lock = iter(requests), threading.Lock()
-
-    def client() -> None:
-        link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        headers = {"Authorization": f"Splunk {token}", "Content-Type": "application/json"}
-        while True:
-            with lock:
-                body = next(todo, None)
-            if body is None:
-                break
-            start = time.perf_counter()
-            link.request("POST", "/services/collector/event", body, headers)
-            reply = link.getresponse()
-            reply.read()
-            if reply.status != 200:
-                raise SystemExit(f"the intake said {reply.status}")
-            times.append((time.perf_counter() - start) * 1000)
-        link.close()
-
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return times
 
 
 def drained(port: int, api_token: str, target: int) -> None:
@@ -138,9 +110,9 @@ def peak_rss_mib(parent: int) -> dict[str, float]:
 
 def measure(port: int, tokens: tuple[str, str], size: int, count: int, stored: int) -> dict[str, float]:
     """Send a number of events in batches of a size; return rates from the first byte until drained."""
-    requests = bodies(hec_events(count, seed=size + stored), size)
+    requests = [post(HEC, tokens[0], body) for body in bodies(hec_events(count, seed=size + stored), size)]
     start = time.perf_counter()
-    times = send(port, tokens[0], requests, clients=32 if size == 1 else 4)
+    times = send(port, requests, clients=64 if size == 1 else 4)
     accepted = time.perf_counter() - start
     drained(port, tokens[1], stored + count)
     total = time.perf_counter() - start
@@ -156,7 +128,7 @@ def stage_costs(count: int) -> dict[str, float]:
     """Return microseconds per event of each stage, in this process, one after the other."""
     from django.db import transaction
 
-    from triage import champion, documents, parsers, pipeline, receivers, store
+    from triage import champion, parsers, pipeline, receivers, store
     from triage.contracts import StoredBatch
 
     body = bodies(hec_events(count, seed=99), count)[0]
@@ -177,9 +149,17 @@ def stage_costs(count: int) -> dict[str, float]:
     chunks = timed("documents", lambda: list(pipeline.document_chunks(item)))
     store.ensure_partitions({rows[0][2][:10]})
     with transaction.atomic():  # as the pipeline does
-        timed("store", lambda: (store.insert_events(rows), documents.insert(chunks)))
+        timed("store", partial(store_all, rows, chunks))
     costs["limit"] = limit_cost(body, rows)
     return costs
+
+
+def store_all(rows: list[Any], chunks: list[Any]) -> None:
+    """Store events and their documents."""
+    from triage import documents, store
+
+    store.insert_events(rows)
+    documents.insert(chunks)
 
 
 def limit_cost(body: bytes, rows: list[Any]) -> float:
@@ -217,7 +197,7 @@ def run(*, quick: bool, workers: int | None) -> dict[str, Any]:
         intake = manage("create_source", "bench").split()[-1]
         manage("shell", "-c", "from triage.models import User; User.objects.create_user('bench')")
         api = manage("create_token", "bench").split()[-1]
-        send(port, intake, bodies(hec_events(HISTORY), 1_000), clients=2)
+        send(port, [post(HEC, intake, body) for body in bodies(hec_events(HISTORY), 1_000)], clients=2)
         stored = HISTORY
         drained(port, api, stored)
         champion_ready(port)
