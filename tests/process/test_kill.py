@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.process.conftest import Deployment
+from tests.deployment import Deployment
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 

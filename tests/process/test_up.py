@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.conftest import Deployment
+from tests.deployment import Deployment
 
 pytestmark = pytest.mark.process
 
