@@ -11,101 +11,31 @@ of its own (needs the dev requirements).
 """
 
 import argparse
-import contextlib
-import http.client
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.load import post, send  # noqa: E402 - the bench runs from a checkout, without installation
-from bench.traffic import hec_events  # noqa: E402 - the bench runs from a checkout, without installation
+from bench import storage  # noqa: E402 - the bench runs from a checkout, without installation
+from bench.deployment import champion_ready, drained, manage, peak_rss_mib, winnow  # noqa: E402
+from bench.load import PageVisitor, post, send  # noqa: E402
+from bench.traffic import bodies, hec_events  # noqa: E402
 
 HEC = "/services/collector/event"
 HISTORY = 12_000
-
-
-def manage(*arguments: str) -> str:
-    """Run a management command and return its standard output."""
-    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ).stdout
-
-
-@contextlib.contextmanager
-def winnow(*arguments: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """Run ``manage.py up`` on a free port; yield the port and the process."""
-    command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line.startswith("ready "):
-            raise SystemExit(f"Winnow did not start: {line!r}")
-        yield int(line.rsplit(":", 1)[1]), process
-    finally:
-        process.terminate()
-        process.wait(15)
-
-
-def bodies(events: list[dict[str, Any]], size: int) -> list[bytes]:
-    """Return HEC request bodies of a number of events each."""
-    lines = [json.dumps(event).encode() for event in events]
-    return [b"\n".join(lines[start : start + size]) for start in range(0, len(lines), size)]
-
-
-def drained(port: int, api_token: str, target: int) -> None:
-    """Wait until a number of events is stored."""
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        link.request("GET", "/api/v1/stats", headers={"Authorization": f"Bearer {api_token}"})
-        stats = json.loads(link.getresponse().read())
-        if stats["events"] >= target:
-            link.close()
-            return
-        time.sleep(0.05)
-    raise SystemExit(f"not drained: {stats}")
-
-
-def champion_ready(port: int) -> None:
-    """Wait until a model serves."""
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        if '"champion"' in manage("models", "--json"):
-            time.sleep(1.5)
-            return
-        time.sleep(0.5)
-    raise SystemExit("no champion after 180 s")
 
 
 def percentile(values: list[float], share: float) -> float:
     """Return a percentile of a list (nearest rank)."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def peak_rss_mib(parent: int) -> dict[str, float]:
-    """Return the peak resident size of each child of ``up``, in MiB, by role."""
-    peaks: dict[str, float] = {}
-    for status in Path("/proc").glob("[0-9]*/status"):
-        with contextlib.suppress(OSError):
-            fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-            if int(fields["PPid"]) != parent or "VmHWM" not in fields:
-                continue
-            words = (status.parent / "environ").read_bytes().split(b"\0")
-            role = next((word[12:].decode() for word in words if word.startswith(b"WINNOW_ROLE=")), "web or beat")
-            peaks[role] = max(peaks.get(role, 0.0), int(fields["VmHWM"].split()[0]) / 1024)
-    return peaks
 
 
 def measure(port: int, tokens: tuple[str, str], size: int, count: int, stored: int) -> dict[str, float]:
@@ -124,69 +54,20 @@ def measure(port: int, tokens: tuple[str, str], size: int, count: int, stored: i
     }
 
 
-def stage_costs(count: int) -> dict[str, float]:
-    """Return microseconds per event of each stage, in this process, one after the other."""
-    from django.db import transaction
-
-    from triage import champion, parsers, pipeline, receivers, store
-    from triage.contracts import StoredBatch
-
-    body = bodies(hec_events(count, seed=99), count)[0]
-    costs: dict[str, float] = {}
-
-    def timed(name: str, work: Any) -> Any:
-        start = time.perf_counter()
-        result = work()
-        costs[name] = (time.perf_counter() - start) / count * 1e6
-        return result
-
-    champion.current()
-    records = timed("receive", lambda: receivers.get("hec_event").records(body, {}))
-    events = timed("parse", lambda: parsers.parse(records, time.time(), memory={}))
-    model_id, scores = timed("score", lambda: pipeline.score(events))
-    item = pipeline.ReadBatch(StoredBatch(2**30, 1, "hec_event", {}, time.time(), b"", count), events)
-    rows = timed("rows", lambda: list(pipeline.event_rows(item, scores, model_id)))
-    chunks = timed("documents", lambda: list(pipeline.document_chunks(item)))
-    store.ensure_partitions({rows[0][2][:10]})
-    with transaction.atomic():  # as the pipeline does
-        timed("store", partial(store_all, rows, chunks))
-    costs["limit"] = limit_cost(body, rows)
-    return costs
+def session() -> str:
+    """Return the session cookie of an analyst."""
+    code = (
+        "from django.test import Client; from triage.models import User; client = Client();"
+        " client.force_login(User.objects.get(username='bench')); print(client.cookies['sessionid'].value)"
+    )
+    return manage("shell", "-c", code).split()[-1]
 
 
-def store_all(rows: list[Any], chunks: list[Any]) -> None:
-    """Store events and their documents."""
-    from triage import documents, store
-
-    store.insert_events(rows)
-    documents.insert(chunks)
-
-
-def limit_cost(body: bytes, rows: list[Any]) -> float:
-    """Return microseconds per event of orjson + COPY of the same rows into a bare table."""
-    import orjson
-    from django.db import connection
-
-    from triage.store import EVENT_COLUMNS
-
-    columns = ", ".join(EVENT_COLUMNS)
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TABLE bench_limit AS SELECT {columns} FROM triage_event LIMIT 0")
-        start = time.perf_counter()
-        for line in body.split(b"\n"):
-            orjson.loads(line)
-        if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY bench_limit ({columns}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-        else:
-            marks = ", ".join(["%s"] * len(EVENT_COLUMNS))
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.executemany(f"INSERT INTO bench_limit VALUES ({marks})", rows)
-            cursor.execute("COMMIT")
-        cost = (time.perf_counter() - start) / len(rows) * 1e6
-        cursor.execute("DROP TABLE bench_limit")
-    return cost
+def measure_half_load(port: int, token: str, rate: float, seconds: float) -> float:
+    """Return the p99 reply time in milliseconds at half of a rate, in batches of 100."""
+    count = max(2_000, int(rate / 2 * seconds)) // 100 * 100
+    requests = [post(HEC, token, body) for body in bodies(hec_events(count, seed=7), 100)]
+    return percentile(send(port, requests, clients=16, per_second=rate / 200), 0.99)
 
 
 def run(*, quick: bool, workers: int | None) -> dict[str, Any]:
@@ -203,12 +84,15 @@ def run(*, quick: bool, workers: int | None) -> dict[str, Any]:
         champion_ready(port)
         manage("drain")
         by_size: dict[str, dict[str, float]] = {}
-        for size, count in plan.items():
-            runs = []
-            for _ in range(repeats):
-                runs.append(measure(port, (intake, api), size, count, stored))
-                stored += count
-            by_size[str(size)] = {key: statistics.median(one[key] for one in runs) for key in runs[0]}
+        with PageVisitor(port, session()) as visitor:
+            for size, count in plan.items():
+                runs = []
+                for _ in range(repeats):
+                    runs.append(measure(port, (intake, api), size, count, stored))
+                    stored += count
+                by_size[str(size)] = {key: statistics.median(one[key] for one in runs) for key in runs[0]}
+        half_load = measure_half_load(port, intake, by_size["1000"]["events_per_s"], 3.0 if quick else 10.0)
+        manage("drain")
         peaks = peak_rss_mib(process.pid)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "triage.settings")
     import django
@@ -216,6 +100,9 @@ def run(*, quick: bool, workers: int | None) -> dict[str, Any]:
     django.setup()
     from django.db import connection
 
+    from bench.stages import stage_costs
+
+    on_disk = storage.bytes_per_event()
     costs = stage_costs(8_000)
     best = by_size["1000"]["events_per_s"]
     limit = 1e6 / costs["limit"]
@@ -225,6 +112,10 @@ def run(*, quick: bool, workers: int | None) -> dict[str, Any]:
         "limit_events_per_s": round(limit),
         "ratio_to_limit": round(best / limit, 4),
         "reply_p99_ms": round(by_size["1000"]["reply_p99_ms"], 2),
+        "half_load_reply_p99_ms": round(half_load, 2),
+        "page_p95_ms": round(percentile(visitor.times, 0.95), 1),
+        "page_requests": len(visitor.times),
+        "bytes_per_event": on_disk | storage.raw_bytes(bodies(hec_events(20_000), 20_000)[0]),
         "peak_rss_mib": round(max(peaks.values()), 1),
         "peak_rss_mib_by_role": {role: round(size, 1) for role, size in peaks.items()},
         "by_batch_size": {size: {key: round(value, 2) for key, value in row.items()} for size, row in by_size.items()},
@@ -246,7 +137,15 @@ def show(report: dict[str, Any]) -> None:
             f"{size:>6} {row['events_per_s']:>10,.0f} {row['accepted_per_s']:>11,.0f}"
             f" {row['reply_p50_ms']:>8.1f} {row['reply_p99_ms']:>8.1f}"
         )
-    for label, key in (("microseconds per event", "us_per_event"), ("peak resident MiB", "peak_rss_mib_by_role")):
+    print(
+        f"at half load: reply p99 {report['half_load_reply_p99_ms']:.1f} ms; the queue page while intake runs:"
+        f" p95 {report['page_p95_ms']:.0f} ms of {report['page_requests']}"
+    )
+    for label, key in (
+        ("bytes per event", "bytes_per_event"),
+        ("microseconds per event", "us_per_event"),
+        ("peak resident MiB", "peak_rss_mib_by_role"),
+    ):
         print(f"{label}: " + "  ".join(f"{name} {value:.1f}" for name, value in report[key].items()))
 
 

@@ -4,10 +4,14 @@ Handed: a port and whole HTTP requests as bytes. Hands on: the reply time of eac
 each connection has one request under way. A Python HTTP client would need more time than the server does.
 """
 
+import http.client
 import selectors
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
 
 REPLY_SECONDS = 60.0
 
@@ -88,3 +92,38 @@ def _answered(ready: selectors.BaseSelector, pause: float) -> Iterator[_Link]:
         if link.is_answered():
             ready.unregister(link.socket)
             yield link
+
+
+class PageVisitor:
+    """Asks for the queue page every half second, in a thread, as an analyst with the page open would.
+
+    ``times`` holds the reply times in milliseconds.
+    """
+
+    def __init__(self, port: int, session: str) -> None:
+        self.times: list[float] = []
+        self._port, self._headers = port, {"Cookie": f"sessionid={session}"}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(REPLY_SECONDS)
+
+    def _run(self) -> None:
+        link = http.client.HTTPConnection("127.0.0.1", self._port, timeout=REPLY_SECONDS)
+        while not self._stop.wait(0.5):
+            start = time.perf_counter()
+            link.request("GET", "/", headers=self._headers)
+            reply = link.getresponse()
+            reply.read()
+            if reply.status != 200:
+                raise SystemExit(f"the queue page said {reply.status}")
+            self.times.append((time.perf_counter() - start) * 1000)
+        link.close()

@@ -70,11 +70,11 @@ EXCLUDED = (
     "signs, address notation undone), which leaves out most action names (the other project's own labels); '-', '?', "
     "'unset' and 'undefined'; outcome 'unknown'; CrowdSec's service (its own label, not the program's name); "
     "go-libaudit's hostname (the peer's, not the machine's). Outcomes are words nobody writes: event.outcome counts "
-    "as it is, and a CrowdSec log type that says failed (failed-auth, auth_fail, bad_password, LOGIN_ERROR, _bf ...) "
+    "as it is, and a CrowdSec log type that says failed (failed-auth, auth_failed, bad_password, LOGIN_ERROR, _bf ...) "
     "counts as failure."
 )
 _FAILED = re.compile(
-    r"fail\w{0,2}[-_](?:auth|login|2fa|pass)|(?:auth|login)\w{0,15}[-_](?:fail|error)|(?:_|-)bf\Z|bad[-_](?:pass|user)"
+    r"fail\w{0,2}[-_](?:auth|login|2fa|pass)|(?:auth|login)\w{0,15}[-_](?:failed|error)|(?:_|-)bf\Z|bad[-_](?:pass|user)"
     r"|login_error|failed_?auth|invalid_(?:pass|user|cred)",
     re.IGNORECASE,
 )
@@ -90,6 +90,8 @@ def normal(fact: str, value: Any) -> str:
     text = str(value).strip().lower()
     if fact in ("source", "destination"):
         return address(text) or text
+    if fact == "user":
+        text = text.strip("'\"")
     if fact == "process":
         return re.split(r"[\\/]", text)[-1]
     return re.sub(r"[\s_-]+", " ", text) if fact == "action" else text

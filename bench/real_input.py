@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.ingest import manage, winnow  # noqa: E402 - the bench runs from a checkout, without installation
+from bench.deployment import manage, winnow  # noqa: E402 - the bench runs from a checkout, without installation
 
 LINES_PER_REQUEST = 1_000
 COUNTS = (

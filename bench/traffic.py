@@ -1,6 +1,7 @@
 """Synthetic events of about 400 bytes for load: web, SSH, Windows and Zeek, from a seed."""
 
 import datetime as dt
+import json
 import random
 from typing import Any
 
@@ -74,3 +75,9 @@ def hec_events(count: int, *, seed: int = 0, start: float = 1_795_300_000.0) -> 
     rng = random.Random(seed)
     kinds = (_web, _ssh, _windows, _zeek)
     return [kinds[number % 4](rng, start + number * 0.05) for number in range(count)]
+
+
+def bodies(events: list[dict[str, Any]], size: int) -> list[bytes]:
+    """Return HEC request bodies of a number of events each."""
+    lines = [json.dumps(event).encode() for event in events]
+    return [b"\n".join(lines[start : start + size]) for start in range(0, len(lines), size)]

@@ -69,6 +69,16 @@ def shared_data() -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def intake_checker() -> Path:
+    """The black-box checker of the intake kept outside the project; skips where it is not."""
+    configured = os.environ.get("WINNOW_INTAKE_CHECKER", "")
+    script = Path(configured) if configured else ROOT.parent / "shared" / "checks" / "ingest_conformance.py"
+    if not script.is_file():
+        pytest.skip(f"no intake checker at {script}; name it in WINNOW_INTAKE_CHECKER")
+    return script
+
+
 @pytest.fixture
 def make_user(db: None) -> "Callable[..., User]":
     """Create a person: ``make_user("erin", Role.LEAD)``; the password is ``conftest.PASSWORD``."""

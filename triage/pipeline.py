@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 #: 400 times more. Records per pass; one pass is one transaction.
 PASS_RECORDS = 8_000
 #: Characters of the message in an event's row.
-MESSAGE_WIDTH = 300
+MESSAGE_WIDTH = 160
 
 
 @dataclass(frozen=True, slots=True)
