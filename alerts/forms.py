@@ -32,9 +32,10 @@ class NoteForm(forms.Form):
 
 
 class SourceForm(forms.Form):
-    """A new source: its name."""
+    """A new source: its name, and whether its HEC senders ask for acknowledgements."""
 
     name = forms.CharField(max_length=80, strip=True)
+    use_ack = forms.BooleanField(required=False)
 
     def clean_name(self) -> str:
         """Refuse a name that is taken or that could be mistaken for another one."""

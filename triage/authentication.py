@@ -21,7 +21,7 @@ from triage.models import ApiToken, Source, User
 CACHE_SECONDS = 5.0
 #: Wrong tokens are remembered too, so that guessing does not reach the database; their number is bounded.
 MAX_CACHED = 4096
-SCHEMES = frozenset({"splunk", "bearer", "apikey"})
+SCHEMES = frozenset({"splunk", "bearer"})
 MAX_TOKEN_LENGTH = 4096
 
 
@@ -107,13 +107,15 @@ def source_for(token: str) -> SourceIdentity | None:
 def token_in(authorization: str) -> str | None:
     """Return the token of an ``Authorization`` value, or ``None`` when it has none of the known shapes.
 
-    Shapes: ``Splunk T``, ``Bearer T``, ``ApiKey T`` and Basic,
+    Shapes: ``Splunk T``, ``Bearer T``, ``ApiKey T`` and ``ApiKey`` with the base64 of ``id:T``, and Basic,
     whose password is the token. The scheme's case does not matter.
     """
     scheme, _, value = authorization.strip().partition(" ")
     value = value.strip()
     if not value or len(value) > MAX_TOKEN_LENGTH:
         return None
+    if scheme.lower() == "apikey":
+        return _basic_password(value) or value
     if scheme.lower() in SCHEMES:
         return value
     return _basic_password(value) if scheme.lower() == "basic" else None

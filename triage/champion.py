@@ -5,6 +5,7 @@ none. A champion whose artefact is refused (tampered, truncated, too new) is not
 for readiness and doctor, and the last good detector of this process goes on serving.
 """
 
+import gc
 import logging
 import time
 from dataclasses import dataclass
@@ -64,11 +65,22 @@ def _refresh(model: ModelVersion | None) -> None:
         return
     try:
         _serving.champion, _serving.problem, _serving.refused_version = load(model), "", ""
+        _settle()
     except artefact.ArtefactError as error:
         _serving.problem = f"champion {model.version} is refused: {error}"
         if _serving.refused_version != model.version:
             logger.exception("champion %s is refused", model.version)
         _serving.refused_version = model.version
+
+
+def _settle() -> None:
+    """Take the model and the libraries out of the collector's walks; what an old champion left goes first.
+
+    They stay for good, and walking over them again with every full collection cost 40 ms each time.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def problem() -> str:

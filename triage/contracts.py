@@ -179,3 +179,4 @@ class StoredBatch:
     body: bytes
     record_count: int
     pinned_parser: str = ""
+    body_bytes: int = 0

@@ -76,7 +76,42 @@ INSTANCE_FIELDS = frozenset(
     }
 )
 
+#: The field sets of the schema: what a name may begin with.
+FIELD_SETS = frozenset(
+    {
+        "@timestamp", "agent", "as", "base", "client", "cloud", "code_signature", "container", "data_stream",
+        "destination", "device", "dll", "dns", "ecs", "elf", "email", "entity", "error", "event", "faas", "file",
+        "gen_ai", "geo", "group", "hash", "host", "http", "interface", "labels", "log", "macho", "message", "network",
+        "observer", "orchestrator", "organization", "os", "package", "pe", "process", "registry", "related", "risk",
+        "rule", "server", "service", "source", "span", "tags", "threat", "tls", "trace", "transaction", "url", "user",
+        "user_agent", "vlan", "volume", "vulnerability", "x509",
+    }
+)  # fmt: skip
+#: Namespaces that products (and Winnow) have beside the schema; parsers put there what has no name in it.
+VENDOR_SETS = frozenset(
+    {
+        "apache", "auditd", "auth0", "aws", "azure", "bind", "cef", "cisco", "cloudflare", "crowdstrike", "dnsmasq",
+        "elastic_agent", "falco", "fortinet", "gcp", "github", "gitlab", "google_workspace", "haproxy",
+        "hashicorp_vault", "iis", "input", "iptables", "journald", "kubernetes", "leef", "mysql", "nginx", "o365",
+        "ocsf", "okta", "onepassword", "osquery", "otel", "panw", "postfix", "postgresql", "redis", "slack", "snort",
+        "sophos", "squid", "suricata", "sysmon", "syslog", "system", "teleport", "traefik", "wazuh", "winlog",
+        "winnow", "zeek", "zscaler",
+    }
+)  # fmt: skip
+#: Names of the schema that have nothing after them; any other single word is a sender's own.
+PLAIN_NAMES = frozenset({"@timestamp", "message", "labels", "tags"})
+
 SEVERITIES = ("info", "low", "medium", "high", "critical")
+
+
+def is_known(name: str) -> bool:
+    """Return whether a field's name is of the schema or of a product's own namespace.
+
+    >>> is_known("source.ip"), is_known("okta.uuid"), is_known("hostname"), is_known("host"), is_known("my.field")
+    (True, True, False, False, False)
+    """
+    root, dot, _ = name.partition(".")
+    return root in FIELD_SETS or root in VENDOR_SETS if dot else name in PLAIN_NAMES
 
 
 def entity(fields: dict[str, object]) -> str:

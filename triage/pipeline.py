@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from triage import champion, documents, ecs, reading, store
+from triage import champion, documents, ecs, minutes, reading, store
 from triage.contracts import NO_SCORE, ParsedEvent, Score, StoredBatch
 from triage.models import event_id
 
@@ -64,7 +64,7 @@ def process(owner: str, work: Sequence[StoredBatch]) -> None:
         outcomes.append(outcome_of(item, batch_scores, model_id))
         rows.extend(event_rows(item, batch_scores, model_id))
         chunks.extend(document_chunks(item))
-    store.finish(owner, outcomes, rows, chunks)
+    store.finish(owner, outcomes, rows, chunks, minutes.summarise((item.batch, item.events) for item in read))
 
 
 def _process_alone(owner: str, batch: StoredBatch) -> None:

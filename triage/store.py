@@ -14,19 +14,28 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
-from triage import documents, reading
+from triage import documents, minutes, reading, turns
 from triage.contracts import StoredBatch
-from triage.models import BatchStatus, Event, EventChunk, ModelStatus, ModelVersion, RawBatch, batch_and_position
+from triage.models import (
+    BatchStatus,
+    Event,
+    EventChunk,
+    ModelStatus,
+    ModelVersion,
+    RawBatch,
+    Source,
+    batch_and_position,
+)
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60
 #: A batch that was claimed this often without being finished has killed its workers.
 MAX_ATTEMPTS = 4
-#: Rows looked at in one claim, and the most inflated bytes it takes on.
+#: Rows looked at in one claim, over all its sources, and the most inflated bytes it takes on.
 CLAIM_ROWS = 256
 CLAIM_BYTES = 64 * 2**20
 #: Partitioned by the day of receipt on PostgreSQL.
@@ -37,6 +46,9 @@ EVENT_COLUMNS = (
     "host_name", "user_name", "source_ip", "destination_ip", "process_name",
     "entity", "message", "score", "p_value", "flagged", "grouped", "reasons", "model_version_id",
 )  # fmt: skip
+
+
+_rotation = turns.Rotation()
 
 
 class LostLeaseError(RuntimeError):
@@ -67,17 +79,16 @@ def _locked(rows: QuerySet[RawBatch]) -> QuerySet[RawBatch]:
 
 
 def claim(owner: str, max_records: int) -> list[StoredBatch]:
-    """Take the oldest waiting batches, up to a number of records (at least one batch, if any waits)."""
+    """Take waiting batches, up to a number of records (at least one batch, if any waits).
+
+    Oldest first within a source; over sources in turns, so that a million records of one do not delay ten of another.
+    """
     now = timezone.now()
     with transaction.atomic():
-        rows = _locked(RawBatch.objects.filter(_claimable(now))).order_by("id").defer("body")
-        chosen: list[int] = []
-        records = size = 0
-        for row in rows[:CLAIM_ROWS]:
-            records, size = records + row.record_count, size + row.body_bytes
-            if chosen and (records > max_records or size > CLAIM_BYTES):
-                break
-            chosen.append(row.pk)
+        turn = _turn()
+        rows_each = CLAIM_ROWS // max(1, len(turn))  # what is locked here, another worker passes over
+        queues = {source_id: _head(source_id, now, rows_each) for source_id in turn}
+        chosen = turns.choose(queues, max_records=max_records, max_bytes=CLAIM_BYTES, max_batches=CLAIM_ROWS)
         if not chosen:
             return []
         RawBatch.objects.filter(pk__in=chosen).update(
@@ -88,6 +99,22 @@ def claim(owner: str, max_records: int) -> list[StoredBatch]:
         )
     _quarantine_killers(chosen)
     return list(stored_batches(RawBatch.objects.filter(pk__in=chosen, status=BatchStatus.PROCESSING)))
+
+
+def _turn() -> list[int]:
+    """Return the sources that are looked at in this claim, the one whose turn it is first."""
+    of_source = RawBatch.objects.filter(
+        source=OuterRef("pk"), processed_at__isnull=True, status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING]
+    )
+    waiting = Source.objects.filter(Exists(of_source)).order_by("pk").values_list("pk", flat=True)
+    return _rotation.next(list(waiting))
+
+
+def _head(source_id: int, now: dt.datetime, limit: int) -> list[turns.Waiting]:
+    """Lock and return the oldest claimable batches of a source."""
+    waiting = RawBatch.objects.filter(_claimable(now), source=source_id, processed_at__isnull=True)
+    rows = _locked(waiting).order_by("id").values_list("pk", "record_count", "body_bytes")
+    return [turns.Waiting(*row) for row in rows[:limit]]
 
 
 def _quarantine_killers(batch_ids: Sequence[int]) -> None:
@@ -109,6 +136,7 @@ def stored_batches(rows: QuerySet[RawBatch]) -> Iterator[StoredBatch]:
             body=bytes(row.body),
             record_count=row.record_count,
             pinned_parser=row.source.parser,
+            body_bytes=row.body_bytes,
         )
 
 
@@ -117,10 +145,11 @@ def finish(
     outcomes: Sequence[BatchOutcome],
     rows: Sequence[tuple[Any, ...]],
     chunks: Sequence[documents.ChunkRow] = (),
+    figures: Sequence[minutes.Minute] = (),
 ) -> None:
     """Store events (tuples in :data:`EVENT_COLUMNS` order) with their documents and mark their batches done.
 
-    All in one transaction. Raises :class:`LostLeaseError`, storing nothing, when any of the batches is no longer
+    All in one transaction, the sources' figures too. Raises :class:`LostLeaseError`, storing nothing, when any of the batches is no longer
     this owner's.
     """
     now = timezone.now()
@@ -146,6 +175,7 @@ def finish(
                 discard_counts=outcome.discard_counts,
                 model_version_id=outcome.model_version_id,
             )
+        minutes.add(figures)  # last, because another worker's pass may wait for the same rows
 
 
 def _locked_count(rows: QuerySet[RawBatch]) -> int:
@@ -243,6 +273,14 @@ def backlog_records() -> int:
     """Return how many acknowledged records are not stored as events yet (quarantine apart)."""
     waiting = RawBatch.objects.filter(status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING])
     return waiting.aggregate(total=Sum("record_count"))["total"] or 0
+
+
+def backlog_by_source() -> dict[int, int]:
+    """Return per source how many acknowledged records are not stored as events yet (quarantine apart)."""
+    waiting = RawBatch.objects.filter(
+        processed_at__isnull=True, status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING]
+    )
+    return dict(waiting.order_by().values_list("source").annotate(Sum("record_count")))
 
 
 def stage_counts() -> dict[str, int]:
@@ -347,6 +385,7 @@ def expire(before: dt.datetime) -> int:
     else:
         Event.objects.filter(received_at__lt=before).delete()
         EventChunk.objects.filter(received_at__lt=before).delete()
+    minutes.expire(before)
     old = RawBatch.objects.filter(received_at__lt=before).exclude(
         status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING]
     )

@@ -14,7 +14,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from triage import state, store
+from triage import forgetting, state, store
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +102,10 @@ def sweep() -> None:
     """Find work whose wake-up was lost, and learning that has become due."""
     from triage import training
 
-    today = timezone.now().date()
+    now = timezone.now()
+    today = now.date()
     store.ensure_partitions([str(today + dt.timedelta(days=days)) for days in range(3)])
+    forgetting.drop_idle_channels(now)
     if store.backlog_records():
         send("pipeline", process_pending.name)
     _wake_followers()
@@ -117,4 +119,5 @@ def sweep() -> None:
 @shared_task
 def expire() -> int:
     """Let go of what the retention period no longer covers; return how many batches went."""
+    forgetting.drop_record_keys(timezone.now())
     return store.expire(timezone.now() - dt.timedelta(days=settings.RETENTION_DAYS))

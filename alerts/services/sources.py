@@ -11,16 +11,19 @@ from triage.authentication import hash_token, new_token
 from triage.models import Source, User
 
 
-def create_source(*, name: str, user: User) -> tuple[Source, str]:
-    """Create a source; return it with its token. Raises ``IntegrityError`` when the name is taken."""
+def create_source(*, name: str, user: User, use_ack: bool = False) -> tuple[Source, str]:
+    """Create a source, with HEC acknowledgement or without; return it with its token.
+
+    Raises ``IntegrityError`` when the name is taken.
+    """
     token = new_token("wi")
     with transaction.atomic():
-        source = Source.objects.create(name=name, token_hash=hash_token(token))
+        source = Source.objects.create(name=name, token_hash=hash_token(token), use_ack=use_ack)
         AuditEntry.objects.create(
             actor=user.get_username(),
             actor_kind=DecidedBy.PERSON,
             action="create_source",
-            details={"source_id": source.pk, "name": name},
+            details={"source_id": source.pk, "name": name, "use_ack": use_ack},
         )
     return source, token
 

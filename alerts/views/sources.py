@@ -3,6 +3,8 @@
 Handed: a request. Hands on: HTML. A new source's token is shown in the answer to its creation and never again.
 """
 
+import uuid
+
 from django.contrib import messages
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -21,12 +23,14 @@ from triage.models import Role, Source
 TOKEN_PLACEHOLDER = "YOUR_TOKEN"  # noqa: S105 - a placeholder
 
 
-def _list(request: HttpRequest, *, status: int = 200, problem: str = "", name: str = "") -> HttpResponse:
+def _list(request: HttpRequest, *, status: int = 200, problem: str = "") -> HttpResponse:
+    """Render the page; after a problem the form holds what was typed."""
     context = {
         "sources": estate.sources(),
         "quarantined": estate.quarantined(),
         "problem": problem,
-        "name": name,
+        "name": request.POST.get("name", "")[:80],
+        "use_ack": "use_ack" in request.POST,
     }
     return page(request, "alerts/sources.html", context, active="sources", status=status)
 
@@ -51,6 +55,7 @@ def _detail(request: HttpRequest, source_id: int, token: str = "") -> HttpRespon
         "host": request.get_host(),
         "hostname": request.get_host().rsplit(":", 1)[0] if ":" in request.get_host() else request.get_host(),
         "port": request.get_port(),
+        "channel": str(uuid.uuid4()) if row.source.use_ack else "",
         "quarantined": estate.quarantined(source_id),
     }
     return page(request, "alerts/source.html", context, active="sources", status=201 if token else 200)
@@ -80,9 +85,11 @@ def source_create(request: HttpRequest) -> HttpResponse:
     """Create a source and show its token, once."""
     form = SourceForm(request.POST)
     if not form.is_valid():
-        return _list(request, status=422, problem=first_error(form), name=request.POST.get("name", "")[:80])
+        return _list(request, status=422, problem=first_error(form))
     try:
-        source, token = source_services.create_source(name=form.cleaned_data["name"], user=person(request))
+        source, token = source_services.create_source(
+            name=form.cleaned_data["name"], use_ack=form.cleaned_data["use_ack"], user=person(request)
+        )
     except IntegrityError:
         return _list(request, status=409, problem="A source of that name was created just now.")
     return _detail(request, source.pk, token)

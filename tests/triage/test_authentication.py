@@ -24,6 +24,9 @@ def basic(text):
         ("splunk   abc ", "abc"),
         ("Bearer abc", "abc"),
         ("APIKEY abc", "abc"),
+        ("ApiKey " + base64.b64encode(b"id:abc").decode(), "abc"),
+        ("ApiKey " + base64.b64encode(b"id:").decode(), "aWQ6"),
+        ("ApiKey wi_a-b", "wi_a-b"),
         (basic("x:abc"), "abc"),
         (basic(":a:b"), "a:b"),
         ("abc", None),
@@ -116,6 +119,16 @@ def test_a_source_name_is_taken_once_and_rotation_replaces_the_token(capsys):
     second = capsys.readouterr().out.splitlines()[-1]
     assert second != first
     assert Source.objects.get().token_hash == hash_token(second)
+
+
+@pytest.mark.django_db
+def test_create_source_with_acknowledgement(capsys):
+    call_command("create_source", "firewall", "--ack")
+    source = source_for(capsys.readouterr().out.splitlines()[-1])
+    assert source is not None
+    assert (source.name, source.use_ack) == ("firewall", True)
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command("create_source", "firewall", "--ack", "--rotate")
 
 
 @pytest.mark.django_db

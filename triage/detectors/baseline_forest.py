@@ -5,7 +5,7 @@ the baseline, the next part teaches what each evidence column looks like on unse
 forest), the last part calibrates the score.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,6 +64,16 @@ def split_by_kind(
     return parts
 
 
+def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(codes, distinct)`` so that ``distinct[codes]`` is ``rows``, compared byte by byte."""
+    raw, width = np.ascontiguousarray(rows).tobytes(), rows.shape[1] * rows.itemsize
+    index: defaultdict[bytes, int] = defaultdict()
+    index.default_factory = index.__len__
+    each = [raw[start : start + width] for start in range(0, len(raw), width)]
+    codes = np.fromiter(map(index.__getitem__, each), np.intp, len(rows))
+    return codes, np.frombuffer(b"".join(index), dtype=rows.dtype).reshape(-1, rows.shape[1])
+
+
 class BaselineForest:
     """Evidence columns -> tail probabilities and an isolation forest -> one calibrated score."""
 
@@ -98,14 +108,24 @@ class BaselineForest:
         return np.asarray(np.maximum(rows, self.usual_))
 
     def _combine(self, rows: np.ndarray) -> np.ndarray:
+        """Return the score of evidence rows; of equal ones, which usual events have, one is worked on."""
+        if len(rows) < 2:
+            return self._combine_distinct(rows)
+        codes, distinct = distinct_rows(rows)
+        return self._combine_distinct(distinct).take(codes)
+
+    def _combine_distinct(self, rows: np.ndarray) -> np.ndarray:
         """Return the score of evidence rows: the weighted root of the summed squares of the tail evidence."""
-        total = np.zeros(len(rows))
+        evidence = np.empty((len(self.tails_), len(rows)))
         for i, tail in enumerate(self.tails_[:-1]):
             # A kind never seen has a probability of its own; it hardly occurs among held-back events.
-            evidence = rows[:, i] if i == self._new_kind else tail.evidence(rows[:, i])
-            total += (self._weights[i] * evidence) ** 2
-        lengths = self._flat.path_lengths(self._lifted(rows))
-        total += (self._weights[-1] * self.tails_[-1].evidence(-lengths)) ** 2
+            evidence[i] = rows[:, i] if i == self._new_kind else tail.evidence(rows[:, i])
+        evidence[-1] = self.tails_[-1].evidence(-self._flat.path_lengths(self._lifted(rows)))
+        squares = np.square(self._weights[:, None] * evidence)
+        total = np.zeros(len(rows))
+        # One after the other: NumPy's own sum takes another order for a single row than for many.
+        for square in squares:
+            total += square
         return np.sqrt(total)
 
     def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:

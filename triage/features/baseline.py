@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from triage.contracts import ParsedEvent
-from triage.features.field import TABLES, FieldModel
+from triage.features.batch import kind_rows
+from triage.features.counting import TABLES
+from triage.features.field import FieldModel
 from triage.features.kind import COLUMNS, Cells, KindModel
 from triage.features.mass import MassTable, pack, unpack
 from triage.features.tokens import cells, kind_of
@@ -23,6 +25,8 @@ MAX_KINDS = 400
 EVERYTHING = ""
 #: The model over everything only serves kinds never seen, so a sample is enough.
 EVERYTHING_SAMPLE = 40_000
+#: Events worked on at once, and how many with the same fields are many enough for columns to pay.
+BLOCK, MANY = 8_192, 48
 
 
 class Baseline:
@@ -55,11 +59,41 @@ class Baseline:
 
     def rows(self, events: Sequence[ParsedEvent]) -> np.ndarray:
         """Return the evidence columns, shape ``(n_events, len(COLUMNS))``."""
+        parts = [self._block(events[i : i + BLOCK]) for i in range(0, len(events), BLOCK)]
+        return np.concatenate(parts) if parts else np.empty((0, len(COLUMNS)))
+
+    def _block(self, events: Sequence[ParsedEvent]) -> np.ndarray:
+        """Return the evidence columns of a few events one by one, of many kind by kind."""
         found = np.empty((len(events), len(COLUMNS)))
-        for i, event in enumerate(events):
-            model, is_new = self.model_of(event)
-            found[i] = model.row(cells(event), self.new_kind if is_new else 0.0)
+        layouts: dict[tuple[str, ...], list[int]] = {}
+        for place, event in enumerate(events):
+            layouts.setdefault((kind_of(event), *event.fields), []).append(place)
+        by_model: dict[str, list[tuple[tuple[str, ...], list[int]]]] = {}
+        for (kind, *names), places in layouts.items():
+            by_model.setdefault(kind if kind in self.kinds else EVERYTHING, []).append((tuple(names), places))
+        for kind, parts in by_model.items():
+            self._fill(found, events, kind, parts)
         return found
+
+    def _fill(
+        self,
+        found: np.ndarray,
+        events: Sequence[ParsedEvent],
+        kind: str,
+        layouts: list[tuple[tuple[str, ...], list[int]]],
+    ) -> None:
+        """Fill in the rows of events that are compared with one model."""
+        model, new_kind = self.kinds[kind], self.new_kind if kind == EVERYTHING else 0.0
+        many = [layout for layout in layouts if len(layout[1]) >= MANY]
+        for _, places in layouts:
+            if len(places) < MANY:
+                for place in places:
+                    found[place] = model.row(cells(events[place]), new_kind)
+        if many:
+            places = [place for _, part in many for place in part]
+            found[places] = kind_rows(
+                model, [(names, [events[place] for place in part]) for names, part in many], new_kind
+            )
 
     def state(self) -> dict[str, Any]:
         """Return the baseline as a plain tree of flat arrays."""

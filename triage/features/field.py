@@ -6,38 +6,48 @@ more, and how it compares with what was learned.
 """
 
 import math
-from collections import Counter
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from triage.features.counting import TABLES, VALUE_TOKEN, count_values
 from triage.features.mass import MassTable
-from triage.features.tokens import as_number, bucket, characters, mask, shape, words
+from triage.features.memory import Memory
+from triage.features.tokens import (
+    as_number,
+    bucket,
+    characters,
+    collapsed,
+    mask,
+    on_log_scale,
+    sequences,
+    shape,
+    without_repeats,
+    words,
+)
 
 #: The types of evidence a single value can give, in the order of the evidence tuples.
 TYPES = ("value", "shape", "word", "character", "size", "order")
 NOTHING = (0.0,) * len(TYPES)
-TABLES = ("value", "shape", "word", "character", "order")
 CAPS = {"value": 4_000, "shape": 500, "word": 4_000, "character": 200, "order": 6_000}
 #: What is remembered over all fields of a process, and how long a value may be for it: at most some 50 and 40 MB
 #: whatever a sender does. Remembering changes the speed, never the result.
 VALUES_REMEMBERED, LONGEST_REMEMBERED = 100_000, 200
 TEXTS_REMEMBERED = 20_000
+#: Forms of texts are remembered over all fields of a process in at most this many bytes.
+FORM_BYTES = 24 << 20
 MAX_EVIDENCE = 25.0
 GRID = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0])
 
 
-def size_of(value: Any) -> float:
-    """Return the number a value is, or the length of its text, on a log scale."""
-    number = as_number(value)
-    return on_log_scale(len(str(value)) if number is None else number)
-
-
-def on_log_scale(size: float) -> float:
-    """Return ``log(1 + |size|)`` with the sign of the size."""
-    return math.copysign(math.log1p(abs(size)), size)
+#: What the evidence of a text rests on: its mask, its collapsed outline, its length.
+Form = tuple[str, str, int]
+#: Scaled evidence, one number per type, and the largest of it.
+Weighed = tuple[tuple[float, ...], float]
+_forms: Memory[tuple["FieldModel", Form], Weighed] = Memory(FORM_BYTES)
 
 
 class FieldModel:
@@ -56,25 +66,17 @@ class FieldModel:
     @classmethod
     def learn(cls, values: Mapping[Any, int]) -> "FieldModel":
         """Learn from values with their counts."""
-        counts: dict[str, Counter[str]] = {name: Counter() for name in TABLES}
-        sizes: list[float] = []
-        weights: list[int] = []
-        for (_, value), n in values.items():
-            sizes.append(size_of(value))
-            weights.append(n)
-            for name, tokens in analyse(value).items():
-                for token in tokens:
-                    counts[name][token] += n
-        order = np.argsort(np.array(sizes), kind="stable")
-        share = np.cumsum(np.array(weights, dtype=float)[order])
+        counts, sizes, times = count_values(values)
+        order = np.argsort(sizes, kind="stable")
+        share = np.cumsum(times[order])
         places = np.searchsorted(share, GRID * share[-1], side="left").clip(max=len(order) - 1)
         tables = {name: MassTable.learn(counts[name], cap=CAPS[name]) for name in TABLES}
-        return cls(tables, np.array(sizes)[order][places], np.ones(len(TYPES)))
+        return cls(tables, sizes[order][places], np.ones(len(TYPES)))
 
     def rescale(self, scale: np.ndarray) -> None:
         """Set the damping of each type of evidence, shape ``(len(TYPES),)``."""
         self.scale = scale
-        _remembered.cache_clear()
+        forget()
 
     def evidence(self, value: Any) -> tuple[float, ...]:
         """Return the scaled evidence of a value, one number per type."""
@@ -87,9 +89,26 @@ class FieldModel:
             rare = self.tables["value"].of(bucket(number))
             return rare, 0.0, 0.0, 0.0, self.size_evidence(on_log_scale(number)), 0.0
         text = str(value)
-        rare, word, character, order = _masked_evidence(self, mask(text))
-        outline = self.tables["shape"].of(shape(text))
-        return rare, outline, word, character, self.size_evidence(on_log_scale(len(text))), order
+        return self.raw_form(mask(text), collapsed(text), len(text))
+
+    def raw_form(self, masked: str, outline: str, length: int) -> tuple[float, ...]:
+        """Return the evidence of a text before scaling; of a text, only its form matters."""
+        rare, word, character, order = _masked_evidence(self, masked)
+        strange = self.tables["shape"].of(without_repeats(outline))
+        return rare, strange, word, character, self.size_evidence(on_log_scale(length)), order
+
+    def form(self, form: Form) -> Weighed:
+        """Return the scaled evidence of a text's form and the largest of it."""
+        known = _forms.get((self, form))
+        if known is None:
+            evidence = self.scaled(self.raw_form(*form))
+            known = evidence, max(evidence)
+            _forms.keep((self, form), known, 400 + sys.getsizeof(form[0]) + sys.getsizeof(form[1]))
+        return known
+
+    def scaled(self, raw: Sequence[float]) -> tuple[float, ...]:
+        """Return raw evidence as it counts."""
+        return tuple([min(MAX_EVIDENCE, one * scale) for one, scale in zip(raw, self.scale.tolist(), strict=True)])
 
     def masked_evidence(self, masked: str) -> tuple[float, float, float, float]:
         """Return the evidence of a masked text's value, words, characters and order of words."""
@@ -104,11 +123,16 @@ class FieldModel:
         known, unseen = table.evidence.get, table.unseen
         order = [known(token, unseen) for token in sequences(parts)]
         return (
-            self.tables["value"].of(masked[:200]),
+            self.tables["value"].of(masked[:VALUE_TOKEN]),
             math.fsum(worst),
             max(strange, default=0.0),
             math.fsum(order) / len(order) * min(1.0, len(order) / 4) if order else 0.0,
         )
+
+    @property
+    def usual_sizes(self) -> tuple[float, float]:
+        """The 1st and the 99th percentile of the learned sizes, on the log scale."""
+        return self._marks[1], self._marks[2]
 
     def size_evidence(self, size: float) -> float:
         """Return how far a size lies in or beyond the upper or lower tail of the learned sizes."""
@@ -122,7 +146,10 @@ class FieldModel:
         return 3.0 if size > p99 else 2.0
 
 
-Weighed = tuple[tuple[float, ...], float]
+def forget() -> None:
+    """Forget every weighed value and form."""
+    _remembered.cache_clear()
+    _forms.forget()
 
 
 def weighed(model: FieldModel, value: Any) -> Weighed:
@@ -133,8 +160,7 @@ def weighed(model: FieldModel, value: Any) -> Weighed:
 
 
 def _weigh(model: FieldModel, value: Any) -> Weighed:
-    scaled = zip(model.raw(value), model.scale.tolist(), strict=True)
-    evidence = tuple([min(MAX_EVIDENCE, raw * scale) for raw, scale in scaled])
+    evidence = model.scaled(model.raw(value))
     return evidence, max(evidence)
 
 
@@ -148,15 +174,6 @@ def _masked_evidence(model: FieldModel, masked: str) -> tuple[float, float, floa
     return model.masked_evidence(masked)
 
 
-def sequences(parts: list[str]) -> list[str]:
-    """Return each word with its neighbours, the ends marked.
-
-    >>> sequences(["get", "/"])
-    ['^ get /', 'get / $', '/ $ $']
-    """
-    return [f"{a} {b} {c}" for a, b, c in zip(["^", *parts], [*parts, "$"], [*parts[1:], "$", "$"], strict=False)]
-
-
 def analyse(value: Any) -> dict[str, list[str]]:
     """Return the tokens of a value for each table; numbers have only a value token."""
     number = as_number(value)
@@ -166,7 +183,7 @@ def analyse(value: Any) -> dict[str, list[str]]:
     masked = mask(text)
     parts = words(masked)
     return {
-        "value": [masked[:200]],
+        "value": [masked[:VALUE_TOKEN]],
         "shape": [shape(text)],
         "word": list(dict.fromkeys(parts)),
         "character": list(characters(masked)),

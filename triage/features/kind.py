@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from triage import ecs
+from triage.features.columns import raw_table
 from triage.features.field import MAX_EVIDENCE, NOTHING, TYPES, FieldModel, weighed
 from triage.features.mass import SEPARATOR, MassTable
-from triage.features.tokens import as_number, bucket, mask
+from triage.features.pairs import PAIR_SEPARATOR, PairTables
+from triage.features.tokens import pair_token
 
 Cells = Sequence[tuple[str, Any]]
 PairPlan = tuple[int, int, Callable[[str, float], float], float, float]
@@ -43,28 +45,13 @@ PAIRS_REMEMBERED = 4_000
 SETS_CAP = 500
 
 
-@lru_cache(maxsize=50_000)
-def text_pair_token(text: str) -> str:
-    """Return the token a text has in a pair."""
-    number = as_number(text)
-    return mask(text)[:80] if number is None else bucket(number)
-
-
-def pair_token(value: Any) -> str:
-    """Return the token a value has in a pair."""
-    if type(value) is str and len(value) <= 200:
-        return text_pair_token(value)
-    # True and 1 are one key in a dict, so they must be one token too.
-    number = as_number(int(value) if isinstance(value, bool) else value)
-    return mask(str(value))[:80] if number is None else bucket(number)
-
-
 class KindModel:
     """What is usual within one kind of events."""
 
     __slots__ = (
         "_pair_cache",
         "_pair_plan",
+        "_pair_tables",
         "fields",
         "new_field",
         "pair_names",
@@ -90,6 +77,7 @@ class KindModel:
         self.sets = sets
         self._pair_cache: dict[tuple[str | None, ...], tuple[float, float, float]] = {}
         self._pair_plan: list[PairPlan] = []
+        self._pair_tables: PairTables | None = None
         self.new_field = float(scales["new_field"])
         self.sets_scale = float(scales["sets"])
         self.pair_scale: dict[tuple[str, str], float] = dict(zip(self.pairs, scales["pairs"], strict=True))
@@ -113,7 +101,7 @@ class KindModel:
         tokens = {name: pair_token(found[name]) for name in self.pair_names if name in found}
         return [
             (
-                min(MAX_EVIDENCE, table.of(f"{tokens[a]}\x1e{tokens[b]}") * self.pair_scale[a, b]),
+                min(MAX_EVIDENCE, table.of(f"{tokens[a]}{PAIR_SEPARATOR}{tokens[b]}") * self.pair_scale[a, b]),
                 (a, b),
                 (tokens[a], tokens[b]),
             )
@@ -140,12 +128,17 @@ class KindModel:
         for first, second, evidence, unseen, scale in self._pair_plan:
             a, b = tokens[first], tokens[second]
             if a is not None and b is not None:
-                found.append(evidence(f"{a}\x1e{b}", unseen) * scale)
+                found.append(evidence(f"{a}{PAIR_SEPARATOR}{b}", unseen) * scale)
         if not found:
             return 0.0, 0.0, 0.0
         found = [min(MAX_EVIDENCE, one) for one in found]
         found.sort(reverse=True)
         return found[0], math.fsum(found[:5]), math.fsum(found)
+
+    def rescale_pairs(self, scale: Mapping[tuple[str, str], float]) -> None:
+        """Set the damping of each pair."""
+        self.pair_scale = dict(scale)
+        self._plan_pairs()
 
     def _plan_pairs(self) -> None:
         """Put ready what every event needs of every pair: places of its fields, look-up, evidence if unseen, scale."""
@@ -155,6 +148,14 @@ class KindModel:
             for (a, b), table in self.pairs.items()
         ]
         self._pair_cache.clear()
+        self._pair_tables = None
+
+    @property
+    def pair_tables(self) -> PairTables:
+        """The pairs as arrays, for many events at once; made when they are first needed."""
+        if self._pair_tables is None:
+            self._pair_tables = PairTables(self.pairs, self.pair_scale)
+        return self._pair_tables
 
     def row(self, cells: Cells, new_kind: float) -> list[float]:
         """Return the evidence columns of one event; ``new_kind`` is the evidence of its kind being new."""
@@ -185,7 +186,7 @@ class KindModel:
 
     def damp(self, events: Sequence[Cells]) -> None:
         """Scale down whatever cries wolf on held-back events: its 1 % tail may not exceed what 1 % means."""
-        seen: dict[str, list[tuple[float, ...]]] = {}
+        seen: dict[str, list[Any]] = {}
         new_fields = 0
         pairs: dict[tuple[str, str], list[float]] = {}
         sets: list[float] = []
@@ -194,14 +195,13 @@ class KindModel:
             sets.append(self.sets.of(fields_together(cells)))
             for name, value in cells:
                 if name in self.fields:
-                    seen.setdefault(name, []).append(self.fields[name].raw(value))
+                    seen.setdefault(name, []).append(value)
             for evidence, names, _ in self.pair_evidence(cells):
                 pairs.setdefault(names, []).append(evidence)
-        for name, rows in seen.items():
-            columns = np.array(rows)
+        for name, values in seen.items():
+            columns = raw_table(self.fields[name], values)
             self.fields[name].rescale(np.array([damping(columns[:, i]) for i in range(len(TYPES))]))
-        self.pair_scale = {names: damping(np.array(pairs.get(names, []))) for names in self.pairs}
-        self._plan_pairs()
+        self.rescale_pairs({names: damping(np.array(pairs.get(names, []))) for names in self.pairs})
         self.sets_scale = damping(np.array(sets))
         self.new_field = min(self.new_field, -math.log((new_fields + 0.5) / (len(events) + 1)))
 
@@ -249,5 +249,5 @@ def learn_pairs(events: Sequence[Cells], chosen: Sequence[tuple[str, str]]) -> d
         tokens = {name: pair_token(found[name]) for name in names if name in found}
         for pair in chosen:
             if pair[0] in tokens and pair[1] in tokens:
-                counts[pair][f"{tokens[pair[0]]}\x1e{tokens[pair[1]]}"] += 1
+                counts[pair][f"{tokens[pair[0]]}{PAIR_SEPARATOR}{tokens[pair[1]]}"] += 1
     return {pair: MassTable.learn(counts[pair], cap=PAIR_CAP) for pair in chosen}

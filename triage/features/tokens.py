@@ -6,7 +6,6 @@ function is linear in its (capped) input: the text is written by attackers.
 
 import math
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
@@ -14,14 +13,26 @@ from urllib.parse import unquote_plus
 from triage.contracts import ParsedEvent
 
 MAX_TEXT = 1_500
+#: An outline is taken of this many characters.
+MAX_OUTLINED = 160
 #: Tables are stored with this character between tokens; no token may hold it.
 UNIT_SEPARATOR = "\x1f"
 MAX_WORDS = 250
+#: A token of a pair of fields has at most this many characters.
+PAIR_TOKEN = 80
 MAX_LIST = 12
 MAX_PARAMETERS = 24
 #: Fields that repeat others or only say when and where a line was read.
 IGNORED_FIELDS = frozenset(
-    {"@timestamp", "event.original", "event.ingested", "event.created", "winnow.time_inferred", "winnow.time_unparsed"}
+    {
+        "@timestamp",
+        "event.original",
+        "event.ingested",
+        "event.created",
+        "winnow.time_inferred",
+        "winnow.time_unparsed",
+        "winnow.time_flag",
+    }
 )
 
 _MASK = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|[0-9]+")
@@ -49,6 +60,16 @@ class _Outline(dict[int, str]):
 _OUTLINE = _Outline()
 
 
+class _CharacterKind(dict[str, str]):
+    """Character -> its kind; whatever is not ASCII is one kind."""
+
+    def __missing__(self, char: str) -> str:
+        return "\u00e9"
+
+
+_CHARACTER_KIND = _CharacterKind({chr(code): "a" if chr(code).isalpha() else chr(code) for code in range(128)})
+
+
 def mask(text: str) -> str:
     """Return the text in small letters with numbers, hashes and identifiers replaced by ``#``.
 
@@ -64,11 +85,21 @@ def shape(text: str) -> str:
     >>> shape("Alice Smith-42")
     'Aa Aa-9'
     """
-    return _without_repeats(_RUNS.sub("", text[:160].translate(_OUTLINE)))
+    return without_repeats(collapsed(text))
+
+
+def outline_of(code: int) -> str:
+    """Return what stands for a character in an outline."""
+    return _OUTLINE[code]
+
+
+def collapsed(text: str) -> str:
+    """Return the first step of an outline: runs of letters and digits collapsed, repeated groups still in it."""
+    return _RUNS.sub("", text[:MAX_OUTLINED].translate(_OUTLINE))
 
 
 @lru_cache(maxsize=20_000)
-def _without_repeats(outline: str) -> str:
+def without_repeats(outline: str) -> str:
     """Return an outline with repeated groups of up to four characters collapsed."""
     return _SHAPE_REPEAT.sub(r"\1", outline)[:60]
 
@@ -84,7 +115,7 @@ def words(masked: str) -> list[str]:
 
 def characters(masked: str) -> set[str]:
     """Return the kinds of characters in a masked text: letters count as one kind, the rest as themselves."""
-    return {"a" if char.isalpha() and char.isascii() else char if char.isascii() else "\u00e9" for char in set(masked)}
+    return set(map(_CHARACTER_KIND.__getitem__, set(masked)))
 
 
 def bucket(number: float) -> str:
@@ -100,6 +131,20 @@ def bucket(number: float) -> str:
     return f"{sign}~{int(math.log2(size) * 2) / 2}"
 
 
+def sequences(parts: list[str]) -> list[str]:
+    """Return each word with its neighbours, the ends marked.
+
+    >>> sequences(["get", "/"])
+    ['^ get /', 'get / $', '/ $ $']
+    """
+    return [f"{a} {b} {c}" for a, b, c in zip(["^", *parts], [*parts, "$"], [*parts[1:], "$", "$"], strict=False)]
+
+
+def on_log_scale(size: float) -> float:
+    """Return ``log(1 + |size|)`` with the sign of the size."""
+    return math.copysign(math.log1p(abs(size)), size)
+
+
 def as_number(value: Any) -> float | None:
     """Return the number a value is or spells in plain digits, or ``None`` (text, booleans, huge numbers)."""
     if isinstance(value, bool):
@@ -112,17 +157,56 @@ def as_number(value: Any) -> float | None:
     return None
 
 
-def parameters(name: str, text: str) -> Iterator[tuple[str, str]]:
-    """Yield the parts of ``a=1&b=2`` text as fields of their own, decoded; nothing for other text.
+@lru_cache(maxsize=50_000)
+def text_pair_token(text: str) -> str:
+    """Return the token a text has in a pair."""
+    number = as_number(text)
+    return mask(text)[:PAIR_TOKEN] if number is None else bucket(number)
 
-    >>> list(parameters("url.query", "id=3&name=a%27b"))
+
+def pair_token(value: Any) -> str:
+    """Return the token a value has in a pair."""
+    if type(value) is str and len(value) <= 200:
+        return text_pair_token(value)
+    # True and 1 are one key in a dict, so they must be one token too.
+    number = as_number(int(value) if isinstance(value, bool) else value)
+    return mask(str(value))[:PAIR_TOKEN] if number is None else bucket(number)
+
+
+def parameters(name: str, text: str) -> list[tuple[str, str]]:
+    """Return the parts of ``a=1&b=2`` text as fields of their own, decoded; nothing for other text.
+
+    >>> parameters("url.query", "id=3&name=a%27b")
     [('url.query[id]', '3'), ('url.query[name]', "a'b")]
     """
-    for part in text[:MAX_TEXT].split("&")[:MAX_PARAMETERS]:
+    found = []
+    for part in text[:MAX_TEXT].split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]:
         key, equals, value = part.partition("=")
-        if not equals or not key or len(key) > 40 or " " in key or "/" in key:
-            return
-        yield f"{name}[{key}]", unquote_plus(value)
+        if not equals or not is_key(key):
+            break
+        found.append((f"{name}[{key}]", unquote_plus(value) if "%" in value or "+" in value else value))
+    return found
+
+
+def is_key(key: str) -> bool:
+    """Return whether a text can be the name of a parameter."""
+    return key != "" and len(key) <= 40 and " " not in key and "/" not in key
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value as a text, a number or a boolean."""
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def listed(values: list[Any]) -> list[Any]:
+    """Return the items of a list that count, as plain values."""
+    return [plain_value(item) for item in values[:MAX_LIST]]
+
+
+def is_said(event: ParsedEvent) -> bool:
+    """Return whether the message is a cell of its own: a JSON message repeats the fields it was read into."""
+    message, fields = event.message, event.fields
+    return bool(message) and (not fields or message[0] not in "{[<") and message not in fields.values()
 
 
 def cells(event: ParsedEvent) -> list[tuple[str, Any]]:
@@ -132,36 +216,33 @@ def cells(event: ParsedEvent) -> list[tuple[str, Any]]:
     for name, value in fields.items():
         if name in IGNORED_FIELDS:
             continue
-        if type(value) is str:
-            if "=" in value and len(value) > 2:
-                _add_text(found, name, value, fields)
-            else:
-                found.append((name, value))
+        kind = type(value)
+        if kind is str and "=" in value and len(value) > 2:
+            add_text(found, name, value, has_query="url.query" in fields)
+        elif kind is str or kind is int or kind is float:
+            found.append((name, value))
         elif isinstance(value, list):
-            found.extend(
-                (name, item if isinstance(item, str | int | float) else str(item)) for item in value[:MAX_LIST]
-            )
+            found.extend([(name, item) for item in listed(value)])
         else:
-            found.append((name, value if isinstance(value, int | float) else str(value)))
-    message = event.message
-    # A JSON message repeats the fields it was read into.
-    if message and (not fields or message[0] not in "{[<") and message not in fields.values():
-        found.append(("message", message))
+            found.append((name, plain_value(value)))
+    if is_said(event):
+        found.append(("message", event.message))
     return found
 
 
-def _add_text(found: list[tuple[str, Any]], name: str, value: str, fields: dict[str, Any]) -> None:
+def add_text(found: list[tuple[str, Any]], name: str, value: str, *, has_query: bool) -> None:
     """Add the cells of a text with "=" in it: one per parameter of a query or form, the path of a URL."""
     path, question, query = value.partition("?") if "?" in value else ("", "", value)
-    parts = list(parameters(name, query))
-    if not parts:
+    key, equals, _ = query[:MAX_TEXT].partition("=")
+    if not equals or "&" in key or not is_key(key):
         found.append((name, value))
         return
-    if name == "url.original" and "url.query" in fields:
+    if has_query and name == "url.original":
         return
+    parts = parameters(name, query)
     found.extend(parts)
     # The set of parameters belongs together: a request that lacks or adds one stands out.
-    found.append((f"{name}[]", path + "?" + "&".join(part[0] for part in parts)))
+    found.append((f"{name}[]", path + "?" + "&".join([part for part, _ in parts])))
     if question:
         found.append((name, path))
 

@@ -5,6 +5,7 @@ threads that stay, so that its database connections do too; static files are ser
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from triage.intake import database
 from triage.intake.commit import GroupCommit
 from triage.intake.front import Front
 from triage.intake.http import Receive, Scope, Send, json_reply, request_of, send_reply
+from triage.intake.limits import Limits
 from triage.intake.routes import endpoint_for
+from triage.intake.tally import Tally
 
 PAGE_THREADS = 8
 #: Nobody uploads to the pages or the API; their bodies are read into memory.
@@ -41,6 +44,11 @@ def with_static_files(django: Any) -> Any:
     return files
 
 
+def _in_turn(*steps: Callable[[], None]) -> None:
+    for step in steps:
+        step()
+
+
 class Application:
     """The ASGI application. Its intake threads start with the first request and end with the server.
 
@@ -50,14 +58,15 @@ class Application:
     def __init__(self, django: Any, *, wake: Callable[[], object]) -> None:
         self._pages: Any = WSGIMiddleware(with_static_files(django), workers=PAGE_THREADS)
         self._doorbell = database.Doorbell(wake)
-        backlog = database.Backlog()
+        backlog, limits = database.Backlog(), Limits()
+        tally = Tally(limits)
         self._commit = GroupCommit(
             database.insert,
             on_commit=self._doorbell.ring,
-            idle=backlog.measure,
-            on_close=database.close_connection,
+            idle=partial(_in_turn, backlog.measure, tally.flush),
+            on_close=partial(_in_turn, tally.flush, database.close_connection),
         )
-        self._intake = Front(commit=self._commit, backlog=backlog)
+        self._intake = Front(commit=self._commit, backlog=backlog, limits=limits, tally=tally)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one connection."""

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from triage.intake.fairness import Shares
+
 logger = logging.getLogger(__name__)
 
 #: Bodies are joined up to these sizes; a batch is also the unit of work of the pipeline.
@@ -130,13 +132,14 @@ class GroupCommit:
     """The writer thread and its queue.
 
     ``store`` is handed the submissions of a group and returns a receipt for each, in order, when they are
-    committed; what it raises refuses the group. ``on_commit`` is called after each commit and must not wait,
-    ``idle`` about once a second from the thread, ``on_close`` when the thread ends.
+    committed; an error in a receipt's place refuses that submission, what it raises refuses the group.
+    ``on_commit`` is called after each commit and must not wait, ``idle`` about once a second from the thread,
+    ``on_close`` when the thread ends.
     """
 
     def __init__(
         self,
-        store: Callable[[Sequence[Submission]], Sequence[Receipt]],
+        store: Callable[[Sequence[Submission]], Sequence[Receipt | BusyError]],
         *,
         on_commit: Callable[[], None],
         idle: Callable[[], None],
@@ -145,18 +148,22 @@ class GroupCommit:
         self._store, self._on_commit, self._idle, self._on_close = store, on_commit, idle, on_close
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._waiting, self._waiting_bytes = 0, 0
+        self._bodies, self._bytes = Shares(), Shares()
         self._lock = threading.Lock()
 
     async def submit(self, submission: Submission) -> Receipt:
         """Return the receipt once the submission is committed; raise :class:`BusyError` when it is not."""
         loop = asyncio.get_running_loop()
-        self._start()
+        self.start()
+        source_id, size = submission.source_id, len(submission.body)
         with self._lock:
-            if self._waiting >= MAX_WAITING or self._waiting_bytes + len(submission.body) > MAX_WAITING_BYTES:
-                raise BusyError("the intake's queue is full")
-            self._waiting += 1
-            self._waiting_bytes += len(submission.body)
+            if not (
+                self._bodies.admits(source_id, 1, MAX_WAITING)
+                and self._bytes.admits(source_id, size, MAX_WAITING_BYTES)
+            ):
+                raise BusyError("the intake's queue is full, or the source has more than its share of it")
+            self._bodies.take(source_id, 1)
+            self._bytes.take(source_id, size)
         waiting = _Waiting(submission, loop.create_future(), loop)
         self._queue.put(waiting)
         return await waiting.future
@@ -169,7 +176,8 @@ class GroupCommit:
             self._queue.put(None)
             thread.join(CLOSE_SECONDS)
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the thread, unless it runs: the first request does."""
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
@@ -218,7 +226,7 @@ class GroupCommit:
         for waiting in group:
             self._resolve([waiting], self._try_store([waiting.submission]))
 
-    def _try_store(self, submissions: list[Submission]) -> Sequence[Receipt] | BusyError:
+    def _try_store(self, submissions: list[Submission]) -> Sequence[Receipt | BusyError] | BusyError:
         try:
             receipts = self._store(submissions)
             self._on_commit()
@@ -229,10 +237,11 @@ class GroupCommit:
             return _NotStoredError("not stored")
         return receipts
 
-    def _resolve(self, group: list[_Waiting], outcome: Sequence[Receipt] | BusyError) -> None:
+    def _resolve(self, group: list[_Waiting], outcome: Sequence[Receipt | BusyError] | BusyError) -> None:
         with self._lock:
-            self._waiting -= len(group)
-            self._waiting_bytes -= sum(len(waiting.submission.body) for waiting in group)
+            for waiting in group:
+                self._bodies.give(waiting.submission.source_id, 1)
+                self._bytes.give(waiting.submission.source_id, len(waiting.submission.body))
         answers: Sequence[Receipt | BusyError] = [outcome] * len(group) if isinstance(outcome, BusyError) else outcome
         loops: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
         for waiting, answer in zip(group, answers, strict=True):

@@ -7,22 +7,23 @@ sender gets the same success.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from triage import reading, state, store
-from triage.intake import repeats
+from triage.intake import acknowledgement, fairness, repeats
 from triage.intake.commit import Batch, BusyError, Receipt, Submission, join
 from triage.models import RawBatch
 
 logger = logging.getLogger(__name__)
 
 
-def insert(submissions: Sequence[Submission]) -> list[Receipt]:
-    """Commit a group in one transaction and return its receipts, in order.
+def insert(submissions: Sequence[Submission]) -> list[Receipt | BusyError]:
+    """Commit a group in one transaction and return its receipts, in order; an error in place of a receipt refuses one.
 
     Raises :class:`BusyError` when the database is not there.
     """
@@ -51,24 +52,48 @@ def _row(batch: Batch) -> RawBatch:
     )
 
 
-def _insert_new(submissions: Sequence[Submission]) -> list[Receipt]:
+def _insert_new(submissions: Sequence[Submission]) -> list[Receipt | BusyError]:
     with transaction.atomic():
-        fresh, receipts = repeats.leave_out(submissions)
+        allotted = acknowledgement.allot(submissions)
+        taken = [submission for position, submission in enumerate(submissions) if position not in allotted.refused]
+        fresh, receipts = repeats.leave_out(taken)
         RawBatch.objects.bulk_create([_row(batch) for batch in join(fresh)])
-    return receipts
+    return _answers(receipts, allotted)
+
+
+def _answers(receipts: Sequence[Receipt], allotted: acknowledgement.Allotment) -> list[Receipt | BusyError]:
+    """Put the acknowledgement numbers into the receipts, and an error where there is no receipt."""
+    waiting, answers = iter(receipts), list[Receipt | BusyError]()
+    for position, number in enumerate(allotted.numbers):
+        if position in allotted.refused:
+            answers.append(BusyError("the source has too many channels in use"))
+            continue
+        receipt = next(waiting)
+        answers.append(receipt if number is None else replace(receipt, ack_id=number))
+    return answers
 
 
 class Backlog:
-    """How far the pipeline is behind, measured at most once a second by the writer thread."""
+    """How far the pipeline is behind, per source, measured at most once a second by the writer thread."""
 
     def __init__(self) -> None:
-        self._records = 0
+        self._held: Mapping[int, int] = {}
+        self._total = 0
         self._asked = True
 
     def is_full(self) -> bool:
         """Return whether senders should come back later; never waits."""
         self._asked = True
-        return self._records > settings.MAX_BACKLOG_RECORDS
+        return self._total > settings.MAX_BACKLOG_RECORDS
+
+    def refuses(self, source_id: int) -> bool:
+        """Return whether a source should come back later: all is full, or it holds more than its share; never waits."""
+        held, limit = self._held.get(source_id, 0), settings.MAX_BACKLOG_RECORDS
+        return self.is_full() or fairness.is_over(held, self._total, len(self._held), limit)
+
+    def retry_seconds(self) -> int:
+        """Return when a sender that is refused now should come back."""
+        return fairness.retry_seconds(self._total, settings.MAX_BACKLOG_RECORDS)
 
     def measure(self) -> None:
         """Ask the database, unless nobody has asked since the last time."""
@@ -76,10 +101,12 @@ class Backlog:
             return
         self._asked = False
         try:
-            self._records = store.backlog_records()
+            held = store.backlog_by_source()
         except (OperationalError, InterfaceError) as error:
             connection.close()
             logger.warning("cannot measure the backlog: %s", error)
+            return
+        self._held, self._total = held, sum(held.values())
 
 
 class Doorbell:

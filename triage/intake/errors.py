@@ -1,12 +1,18 @@
 """Why a request is refused, in words that every protocol can turn into its own reply."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
     """A request that is not taken. ``reason`` is one of the constants below.
 
     ``event_number`` is the 0-based record at fault, ``detail`` a sentence without anything secret or
     of the inside, ``retry_after`` the seconds after which the sender may try again (with BUSY and RATE).
+    ``request_headers`` are set by the front, for protocols whose refusal repeats a part of the request.
     """
+
+    request_headers: Mapping[bytes, bytes] = MappingProxyType({})
 
     def __init__(self, reason: str, detail: str = "", *, event_number: int | None = None, retry_after: int = 5) -> None:
         super().__init__(reason)
@@ -25,6 +31,7 @@ UNKNOWN_SENDER = "unknown_sender"
 DISABLED_SENDER = "disabled_sender"
 TOO_LARGE = "too_large"
 ENCODING = "encoding"
+MEDIA_TYPE = "media_type"
 DAMAGED = "damaged"
 TIMEOUT = "timeout"
 BUSY = "busy"

@@ -23,11 +23,14 @@ from triage.intake import errors
 from triage.intake.commit import BusyError, GroupCommit, Receipt, Submission
 from triage.intake.database import Backlog, close_connection
 from triage.intake.errors import Disconnected, Refusal
+from triage.intake.fairness import Shares
 from triage.intake.http import Receive, Reply, Request, Scope, Send, read_body, request_of, send_reply
-from triage.intake.inflate import inflate, known
+from triage.intake.limits import Limits
 from triage.intake.protocol import IntakeProtocol, Reading, refusal_of
 from triage.intake.routes import endpoint_for
+from triage.intake.tally import Tally
 from triage.receivers.base import BodyError
+from triage.receivers.inflating import Budget, inflate, known
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +48,14 @@ MAX_KEY_LENGTH = 200
 class Front:
     """Answers every request on an intake path."""
 
-    def __init__(self, *, commit: GroupCommit, backlog: Backlog) -> None:
+    def __init__(
+        self, *, commit: GroupCommit, backlog: Backlog, limits: Limits | None = None, tally: Tally | None = None
+    ) -> None:
         self._commit = commit
         self._backlog = backlog
-        self._arriving = 0
+        self._limits = limits or Limits()
+        self._tally = tally or Tally(self._limits)
+        self._arriving = Shares()
         self._lookups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake-token")
         self._large = ThreadPoolExecutor(max_workers=LARGE_AT_ONCE, thread_name_prefix="intake-body")
 
@@ -74,17 +81,28 @@ class Front:
         try:
             return await self._take(endpoint, request, receive)
         except Refusal as refusal:
-            return endpoint.refused(refusal)
+            return self._refuse(endpoint, request, refusal)
         except BodyError as error:
-            return endpoint.refused(refusal_of(error))
+            return self._refuse(endpoint, request, refusal_of(error))
         except (BusyError, Error) as error:
             logger.warning("%s is told to come back later: %s", request.path, type(error).__name__)
-            return endpoint.refused(Refusal(errors.BUSY))
+            return self._refuse(endpoint, request, self._busy())
         except Disconnected:
             raise
         except Exception:
             logger.exception("the intake failed on %s", request.path)
-            return endpoint.refused(Refusal(errors.BUSY))
+            return self._refuse(endpoint, request, self._busy())
+
+    def _busy(self) -> Refusal:
+        return Refusal(errors.BUSY, retry_after=self._backlog.retry_seconds())
+
+    def _refuse(self, endpoint: IntakeProtocol, request: Request, refusal: Refusal) -> Reply:
+        """Count the refusal for its source, if that is known, and answer in the protocol's words."""
+        if request.source is not None:
+            self._tally.refused(request.source, refusal.reason, request.declared_length)
+            self._commit.start()  # its thread writes the count down
+        refusal.request_headers = request.headers
+        return endpoint.refused(refusal)
 
     async def _take(self, endpoint: IntakeProtocol, request: Request, receive: Receive) -> Reply:
         """Take one body, or raise what it is refused for."""
@@ -94,21 +112,42 @@ class Front:
         if answer is not None:
             return answer
         source = request.source = await self._source(endpoint.token(request))
+        request.budget = Budget(settings.MAX_BODY_BYTES)
         greeting = endpoint.greet(request)
         if greeting is not None:
             return greeting
         encoding = request.header(b"content-encoding").lower()
         if not known(encoding):
             raise Refusal(errors.ENCODING)
-        if self._backlog.is_full():
-            raise Refusal(errors.BUSY)
+        await self._admit(source)
         body, reading = await self._arrive(endpoint, request, receive, encoding)
         receipt, found = Receipt(), None
         if reading.record_count:
-            receipt = await self._commit.submit(_submission(source, request, body, reading))
+            receipt = await self._store(_submission(source, request, body, reading), source)
         if reading.look_up is not None:
             found = await asyncio.get_running_loop().run_in_executor(self._lookups, _asked, reading.look_up)
         return endpoint.accepted(reading, receipt, found)
+
+    async def _admit(self, source: SourceIdentity) -> None:
+        """Refuse a source that is over its limits or its share, before its body is read."""
+        if self._backlog.refuses(source.id):
+            raise self._busy()
+        if source.bytes_per_day is not None and not self._limits.knows(source):
+            question = partial(_asked, partial(self._tally.load, source))
+            await asyncio.get_running_loop().run_in_executor(self._lookups, question)
+        self._limits.check(source)
+
+    async def _store(self, submission: Submission, source: SourceIdentity) -> Receipt:
+        """Commit a body and charge its source for it; what is not stored is not charged."""
+        records, size = submission.record_count, len(submission.body)
+        self._limits.settle(source, records, size)
+        try:
+            receipt = await self._commit.submit(submission)
+        except BaseException:
+            self._limits.settle(source, -records, -size)
+            raise
+        self._tally.took(source, records, size)
+        return receipt
 
     async def _arrive(
         self, endpoint: IntakeProtocol, request: Request, receive: Receive, encoding: str
@@ -116,14 +155,15 @@ class Front:
         """Read and interpret a body within the memory that all arriving bodies share."""
         limit = settings.MAX_WIRE_BYTES
         size = min(UNDECLARED_BYTES if request.declared_length is None else request.declared_length, limit)
-        if self._arriving and self._arriving + size > MAX_ARRIVING_BYTES:
-            raise Refusal(errors.BUSY)
-        self._arriving += size
+        source_id = request.source.id if request.source is not None else 0
+        if self._arriving.total and not self._arriving.admits(source_id, size, MAX_ARRIVING_BYTES):
+            raise self._busy()
+        self._arriving.take(source_id, size)
         try:
             wire = await read_body(request, receive, limit)
             return await self._read(endpoint, request, wire, encoding)
         finally:
-            self._arriving -= size
+            self._arriving.give(source_id, size)
 
     async def _source(self, token: str) -> SourceIdentity:
         """Return the enabled source of a token; only an unfamiliar token costs a query, in a thread."""
@@ -140,7 +180,7 @@ class Front:
     async def _read(
         self, endpoint: IntakeProtocol, request: Request, wire: bytes, encoding: str
     ) -> tuple[bytes, Reading]:
-        if len(wire) <= INLINE_BYTES and encoding in ("", "identity"):
+        if len(wire) <= INLINE_BYTES and encoding in ("", "identity") and not request.is_packed:
             return _inflate_and_interpret(endpoint, request, wire, encoding)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._large, _inflate_and_interpret, endpoint, request, wire, encoding)
@@ -159,7 +199,7 @@ def _inflate_and_interpret(
     endpoint: IntakeProtocol, request: Request, wire: bytes, encoding: str
 ) -> tuple[bytes, Reading]:
     """Return the body to store and what it is. A byte order mark goes, so that bodies can be joined."""
-    body = inflate(wire, encoding, settings.MAX_BODY_BYTES).removeprefix(b"\xef\xbb\xbf")
+    body = inflate(wire, encoding, request.budget).removeprefix(b"\xef\xbb\xbf")
     reading = endpoint.interpret(request, body)
     if reading.record_count > settings.MAX_RECORDS_PER_BATCH:
         raise Refusal(errors.TOO_LARGE, f"more than {settings.MAX_RECORDS_PER_BATCH} records")

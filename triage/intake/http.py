@@ -15,6 +15,7 @@ import orjson
 from triage.authentication import SourceIdentity
 from triage.intake import errors
 from triage.intake.errors import Disconnected, Refusal
+from triage.receivers.inflating import Budget
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -52,6 +53,10 @@ class Request:
     body_is_read: bool = False
     #: Whose request it is; set by the front once the token is known.
     source: SourceIdentity | None = None
+    #: The body is compressed inside its own format, so it may be larger than it looks; set by ``greet``.
+    is_packed: bool = False
+    #: What may still be inflated for it, the body and what is compressed inside; set by the front with the source.
+    budget: Budget = field(default_factory=lambda: Budget(0))
 
     def header(self, name: bytes) -> str:
         """Return a header's value, empty when absent."""
@@ -107,11 +112,9 @@ async def _next(receive: Receive) -> Message:
 
 async def send_reply(send: Send, request: Request, reply: Reply, limit: int) -> None:
     """Send a reply, and end the connection when more of the body would follow than is worth reading."""
-    headers = [
-        (b"content-type", reply.content_type),
-        (b"content-length", str(len(reply.body)).encode()),
-        *reply.headers,
-    ]
+    headers = list(reply.headers)
+    if reply.status != 204:  # which has neither (RFC 9110, 8.6)
+        headers += [(b"content-type", reply.content_type), (b"content-length", str(len(reply.body)).encode())]
     if not request.body_is_read and _is_long(request, limit):
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -23,7 +23,7 @@ REPLIES: dict[str, tuple[int, str]] = {
     errors.UNKNOWN_SENDER: (403, "The token is not known."),
     errors.DISABLED_SENDER: (403, "The token is disabled."),
     errors.TOO_LARGE: (413, "The body is too large."),
-    errors.ENCODING: (415, "The Content-Encoding is not supported; use gzip, deflate or zstd."),
+    errors.ENCODING: (415, "The Content-Encoding is not supported; use gzip, deflate, zstd or snappy."),
     errors.DAMAGED: (400, "The body is damaged."),
     errors.TIMEOUT: (408, "The body did not arrive in time."),
     errors.BUSY: (503, "The server is busy; try again later."),

@@ -25,6 +25,9 @@ BODY_ERRORS: Mapping[str, str] = {
     "event_blank": errors.EVENT_BLANK,
     "nested_fields": errors.NESTED_FIELDS,
     "too_many": errors.TOO_LARGE,
+    "too_large": errors.TOO_LARGE,
+    "damaged": errors.DAMAGED,
+    "encoding": errors.ENCODING,
 }
 
 

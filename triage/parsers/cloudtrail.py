@@ -1,4 +1,4 @@
-"""AWS CloudTrail records, plain or inside an EventBridge envelope.
+"""AWS CloudTrail records, plain or inside an EventBridge event or an answer of its API.
 
 Handed: an object with ``eventSource`` and ``eventName``. Hands on: caller, call, region, account and outcome in
 ECS terms; the rest under ``aws.cloudtrail.``. Format: AWS CloudTrail user guide, "Record contents".
@@ -9,6 +9,7 @@ from typing import Any
 from triage.contracts import Fields, ParsedEvent, Record
 from triage.parsers import times
 from triage.parsers.finish import finish, flatten
+from triage.parsers.json_text import decode_object
 from triage.parsers.linux_auth import put_address
 
 _PLAIN: tuple[tuple[str, str, type], ...] = (
@@ -108,23 +109,35 @@ def _is_record(content: Any) -> bool:
     )
 
 
+def _inner(content: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the record inside an EventBridge event, or inside an entry of the LookupEvents API."""
+    if "detail-type" in content:
+        inner = content.get("detail")
+    elif type(content.get("CloudTrailEvent")) is str:
+        inner = decode_object(content["CloudTrailEvent"])
+    else:
+        return None
+    return inner if _is_record(inner) else None
+
+
 class CloudTrail:
     """CloudTrail records."""
 
     name = "cloudtrail"
+    takes = dict
 
     def claim(self, record: Record) -> int:
         content = record.content
         if _is_record(content):
             return 95
-        return 90 if isinstance(content, dict) and "detail-type" in content and _is_record(content.get("detail")) else 0
+        return 90 if isinstance(content, dict) and _inner(content) is not None else 0
 
     def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
         outer = record.content
         if not isinstance(outer, dict):
             return None
-        content: Any = outer if _is_record(outer) else outer.get("detail")
-        if not _is_record(content):
+        content = outer if _is_record(outer) else _inner(outer)
+        if content is None:
             return None
         fields: Fields = {"event.module": "aws", "event.dataset": "aws.cloudtrail", "cloud.provider": "aws"}
         _read(content, fields)

@@ -1,157 +1,161 @@
 """JSON events: ECS documents, nested or dotted, and any other flat or nested object.
 
-Handed: a decoded JSON object. Hands on: every scalar under its dotted path with its type. Names that everybody
-uses for the same thing (``src_ip``, ``hostname``) move to their ECS name; nothing else is renamed.
+Handed: a decoded JSON object. Hands on: every scalar under its dotted path with its type. In a document that is not
+ECS already, keys that everybody uses for the same thing (``src_ip``, ``hostname``) move to their ECS name; nothing
+else is renamed.
 """
 
 from typing import Any
 
 from triage.contracts import Fields, ParsedEvent, Record
 from triage.parsers import linux_auth, times
+from triage.parsers.aliases import meaning, time_rank
 from triage.parsers.finish import finish, flatten
 from triage.parsers.json_text import compact
+from triage.parsers.layouts import as_number, outcome_of, put
+from triage.parsers.levels import level_of
 from triage.parsers.web_access import read_target
 
-#: Where an event's own time may be, best first.
-TIME_NAMES = (
-    "@timestamp",
-    "timestamp",
-    "_time",
-    "time",
-    "ts",
-    "datetime",
-    "eventTime",
-    "event_time",
-    "event.created",
-    "date",
-    "created_at",
-    "__REALTIME_TIMESTAMP",
-    "timeGenerated",
-    "TimeGenerated",
+MESSAGE_NAMES = (
+    "message",
+    "msg",
+    "log",
+    "MESSAGE",
+    "_raw",
+    "line",
+    "event.original",
+    "short_message",
+    "full_message",
+    "@m",
+    "RenderedMessage",
+    "MessageTemplate",
+    "@mt",
 )
-MESSAGE_NAMES = ("message", "msg", "log", "MESSAGE", "_raw", "line", "event.original", "short_message")
-#: Other people's name -> ECS name. Only names that mean the same everywhere.
-ALIASES = {
-    "host": "host.name",
-    "hostname": "host.name",
-    "host.hostname": "host.name",
-    "_HOSTNAME": "host.name",
-    "computer": "host.name",
-    "computer_name": "host.name",
-    "src_ip": "source.ip",
-    "srcip": "source.ip",
-    "source_ip": "source.ip",
-    "sourceIp": "source.ip",
-    "sourceIPAddress": "source.ip",
-    "client_ip": "source.ip",
-    "clientIp": "source.ip",
-    "remote_ip": "source.ip",
-    "remote_addr": "source.ip",
-    "client.ip": "source.ip",
-    "src_port": "source.port",
-    "source_port": "source.port",
-    "dst_ip": "destination.ip",
-    "dstip": "destination.ip",
-    "dest_ip": "destination.ip",
-    "destination_ip": "destination.ip",
-    "destinationIp": "destination.ip",
-    "server.ip": "destination.ip",
-    "dst_port": "destination.port",
-    "dest_port": "destination.port",
-    "destination_port": "destination.port",
-    "src_bytes": "source.bytes",
-    "dst_bytes": "destination.bytes",
-    "user": "user.name",
-    "username": "user.name",
-    "user_name": "user.name",
-    "userName": "user.name",
-    "level": "log.level",
-    "loglevel": "log.level",
-    "log_level": "log.level",
-    "severity": "log.level",
-    "levelname": "log.level",
-    "levelName": "log.level",
-    "process_name": "process.name",
-    "SYSLOG_IDENTIFIER": "process.name",
-    "appname": "process.name",
-    "program": "process.name",
-    "_PID": "process.pid",
-    "command_line": "process.command_line",
-    "commandline": "process.command_line",
-    "cmdline": "process.command_line",
-    "pid": "process.pid",
-    "user_agent": "user_agent.original",
-    "userAgent": "user_agent.original",
-    "http_user_agent": "user_agent.original",
-    "url": "url.original",
-    "uri": "url.original",
-    "request_uri": "url.original",
-    "method": "http.request.method",
-    "http_method": "http.request.method",
-    "request_method": "http.request.method",
-    "status_code": "http.response.status_code",
-    "http_status": "http.response.status_code",
-    "action": "event.action",
-    "event_id": "event.code",
-    "rule.description": "rule.name",
-}
-_MUST_BE_TEXT = frozenset(
-    {
-        "host.name",
-        "source.ip",
-        "destination.ip",
-        "user.name",
-        "log.level",
-        "process.name",
-        "process.command_line",
-        "user_agent.original",
-        "url.original",
-        "http.request.method",
-        "event.action",
-        "rule.name",
-    }
+#: What an ECS document may call otherwise and still mean: (name, ECS name).
+_ECS_TWINS = (
+    ("host.hostname", "host.name"),
+    ("client.ip", "source.ip"),
+    ("client.port", "source.port"),
+    ("client.address", "source.ip"),
+    ("source.address", "source.ip"),
+    ("destination.address", "destination.ip"),
+    ("client.user.name", "user.name"),
+    ("source.user.name", "user.name"),
+    ("server.ip", "destination.ip"),
 )
-_ALIAS_NAMES = frozenset(ALIASES)
-_TEXT_CODES = frozenset({"event.code"})
-_OUTCOMES = {
-    "success": "success",
-    "succeeded": "success",
-    "successful": "success",
-    "failure": "failure",
-    "failed": "failure",
-    "fail": "failure",
-    "denied": "failure",
-}
-_OUTCOME_NAMES = ("outcome", "result", "status", "event.result")
+#: The best names of a time, in the order of their rank.
+_USUAL_TIMES = ("@timestamp", "timestamp", "time", "ts")
+_OUTCOME_NAMES = (
+    "outcome",
+    "result",
+    "status",
+    "event.result",
+    "success",
+    "succeeded",
+    "Outcome",
+    "Result",
+    "Status",
+    "event.action",
+)
 
 
 def rename(flat: Fields) -> Fields:
     """Move fields to their ECS names, in place; an ECS name the document has itself wins."""
-    if _ALIAS_NAMES.isdisjoint(flat):
-        return flat
-    for name in [name for name in flat if name in ALIASES]:
-        known = ALIASES[name]
-        value = flat[name]
-        if known not in flat and (known not in _MUST_BE_TEXT or type(value) is str):
-            del flat[name]
-            flat[known] = str(value) if known in _TEXT_CODES else value
+    if "ecs.version" not in flat:
+        _move(flat, web=False)
+        if "http.request.method" in flat:
+            _move(flat, web=True)
+    for name, known in _ECS_TWINS:
+        if name in flat and known not in flat:
+            value = flat[name]
+            if put(flat, known, value) and name == "host.hostname":
+                del flat[name]
     return flat
+
+
+def _move(flat: Fields, *, web: bool) -> None:
+    """Give each ECS name the best key for it; the next best where that key's value cannot be one."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in flat:
+        known = meaning(name, web)
+        if known is not None and known[0] not in flat:
+            found.setdefault(known[0], []).append((known[1], name))
+    for known_name, candidates in found.items():
+        if len(candidates) > 1:
+            candidates.sort(key=lambda candidate: (_is_nobody(flat[candidate[1]]), candidate[0]))
+        for _, name in candidates:
+            if _put(flat, known_name, name):
+                break
+
+
+def _is_nobody(value: Any) -> bool:
+    """Tell whether a value only says that nothing is known, so that a worse key may know better."""
+    return type(value) is str and value.lower() in _NOBODY
+
+
+#: Words for "nobody logged in", and Python's name for the only process it has.
+_NOBODY = frozenset({"", "-", "--", "anonymous", "anonymoususer", "unknown", "none", "mainprocess"})
+_TEXT_ONLY = frozenset(
+    {"host.name", "user.name", "event.action", "process.name", "error.message", "rule.name", "url.original"}
+)
+
+
+def _put(flat: Fields, known: str, name: str) -> bool:
+    """Move one value; return True when the ECS name is set."""
+    value = flat[name]
+    if value == "MainProcess":
+        return False
+    if known in _TEXT_ONLY and type(value) is not str and not (type(value) is list and type(value[0]) is str):
+        return False
+    if known == "log.level":
+        level = level_of(value, flat)
+        if level:
+            flat[known] = level
+            del flat[name]
+        return bool(level)
+    if known == "http.response.status_code":
+        status = as_number(value)
+        if status is None or not 100 <= status < 600:
+            return False
+    if put(flat, known, value):
+        del flat[name]
+    return known in flat
 
 
 def take_time(fields: Fields) -> tuple[float | None, Any]:
     """Return the event's own time and how it wrote it; a time that could be read is removed."""
-    unread: Any = None
-    for name in TIME_NAMES:
+    for name in _USUAL_TIMES:
         value = fields.get(name)
-        if value is None or isinstance(value, bool | list):
+        if type(value) is str or type(value) is float or type(value) is int:
+            when = times.from_any(value)
+            if when is not None:
+                del fields[name]
+                return when, value
+    found = [(rank, name) for name in fields if (rank := time_rank(name)) is not None]
+    unread: Any = None
+    for rank, name in sorted(found) if len(found) > 1 else found:
+        value = fields[name]
+        if isinstance(value, bool | list):
             continue
         when = times.from_any(value)
         if when is not None:
             del fields[name]
             return when, value
-        if unread is None and name in ("@timestamp", "timestamp"):
+        if unread is None and rank == 0:
             unread = value
-    return None, unread
+    return _from_instant(fields), unread
+
+
+def _from_instant(fields: Fields) -> float | None:
+    """Log4j writes ``instant: {epochSecond, nanoOfSecond}``."""
+    whole, part = fields.get("instant.epochSecond"), fields.get("instant.nanoOfSecond")
+    if type(whole) is not int or not 0 < whole < 1e11:
+        return None
+    del fields["instant.epochSecond"]
+    if type(part) is int and 0 <= part < 1_000_000_000:
+        del fields["instant.nanoOfSecond"]
+        return whole + part / 1e9
+    return float(whole)
 
 
 def _take_message(fields: Fields) -> str:
@@ -160,34 +164,51 @@ def _take_message(fields: Fields) -> str:
         if type(value) is str and value:
             del fields[name]
             return value
+    said = fields.get("event")  # structlog's name for it, which is beside a level and a logger or a time
+    if type(said) is str and said and "log.level" in fields:
+        del fields["event"]
+        return said
     return ""
 
 
 def _settle(fields: Fields) -> None:
     """Fill what the document says in other words: outcome, URL parts, a code as text."""
     if "event.outcome" not in fields:
-        for name in _OUTCOME_NAMES:
-            value = fields.get(name)
-            if type(value) is str and len(value) < 12:
-                outcome = _OUTCOMES.get(value.lower())
-                if outcome:
-                    fields["event.outcome"] = outcome
-                    break
+        _add_outcome(fields)
     target = fields.get("url.original")
     if type(target) is str and "url.path" not in fields:
+        domain = fields.get("url.domain")
         read_target(target, fields)
+        if domain is not None:
+            fields["url.domain"] = domain
     pid = fields.get("process.pid")
     if type(pid) is str and len(pid) < 10 and pid.isascii() and pid.isdigit():
         fields["process.pid"] = int(pid)
     code = fields.get("event.code")
     if type(code) is int:
         fields["event.code"] = str(code)
+    group, owner = fields.get("aws.cloudwatch.log_group"), fields.get("owner")
+    if group is not None and type(owner) is str and len(owner) == 12 and owner.isdigit():
+        fields.setdefault("cloud.account.id", owner)
+
+
+def _add_outcome(fields: Fields) -> None:
+    """A word for it, a truth value, or the status of an answer to a request."""
+    for name in _OUTCOME_NAMES:
+        said = outcome_of(fields.get(name))
+        if said:
+            fields["event.outcome"] = said
+            return
+    status = fields.get("http.response.status_code")
+    if type(status) is int and "ecs.version" not in fields:
+        fields["event.outcome"] = "success" if status < 400 else "failure"
 
 
 class EcsJson:
     """Any JSON object."""
 
     name = "ecs_json"
+    takes = dict
 
     def claim(self, record: Record) -> int:
         content = record.content
@@ -201,8 +222,8 @@ class EcsJson:
             return None
         flat: Fields = {}
         flatten(content, flat)
+        when, stamp = take_time(flat)
         fields = rename(flat)
-        when, stamp = take_time(fields)
         message = _take_message(fields) or compact(content)
         _settle(fields)
         app = fields.get("process.name")

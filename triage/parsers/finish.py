@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from triage.contracts import NO_ENVELOPE, Envelope, Fields, ParsedEvent, Record
-from triage.parsers.times import DAY, EARLIEST
+from triage.parsers.times import AHEAD, BEHIND, DAY, EARLIEST, FLAG, INFERRED, doubts, oddity
 
 MAX_FIELDS = 256
 MAX_FLATTENED = 232  # leaves room for the ECS names and the envelope beside a document's own
@@ -129,15 +129,30 @@ def _gather(part: Fields, fields: Fields) -> None:
 def settle_time(
     when: float | None, stamp: Any, envelope: Envelope, received_at: float, fields: Fields
 ) -> tuple[float, str]:
-    """Return the event's time and its origin; an unreadable or absurd time is kept as text."""
+    """Return the event's time and its origin; an unreadable or absurd time is kept as text.
+
+    What had to be supposed about the time, and what is odd about it, is marked.
+    """
     latest = received_at + DAY
     if when is not None and EARLIEST <= when <= latest:
+        if type(stamp) is str:
+            supposed = doubts(stamp)
+            if supposed:
+                fields[INFERRED] = supposed
+        if not received_at - BEHIND <= when <= received_at + AHEAD:
+            fields[FLAG] = oddity(when, received_at)
         return when, "event"
     if stamp is not None and stamp != "":
         fields["winnow.time_unparsed"] = str(stamp)[:MAX_NAME]
-    fields.pop("winnow.time_inferred", None)
-    if envelope.time is not None and EARLIEST <= envelope.time <= latest:
-        return envelope.time, "envelope"
+    if when is not None:
+        fields[FLAG] = oddity(when, received_at)
+    fields.pop(INFERRED, None)
+    told = envelope.time
+    if told is not None:
+        if not received_at - BEHIND <= told <= received_at + AHEAD:
+            fields.setdefault(FLAG, oddity(told, received_at))
+        if EARLIEST <= told <= latest:
+            return told, "envelope"
     return received_at, "received"
 
 
@@ -158,6 +173,10 @@ def add_envelope(envelope: Envelope, fields: Fields) -> None:
         fields["winnow.sourcetype"] = envelope.sourcetype
     if envelope.index:
         fields["winnow.index"] = envelope.index
+    if envelope.ecs:
+        for name, value in envelope.ecs.items():
+            if fields.setdefault(name, value) != value:
+                fields[f"labels.{name}"] = value
     if envelope.fields:
         flatten(dict(envelope.fields), fields, "labels.")
 

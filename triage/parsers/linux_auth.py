@@ -8,6 +8,7 @@ own format strings. The name of a user is attacker-written: patterns take the *l
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
+from triage.parsers import people
 from triage.parsers.finish import finish
 from triage.parsers.linux_auth_sentences import (
     ACCOUNT,
@@ -18,6 +19,7 @@ from triage.parsers.linux_auth_sentences import (
     PAM_FAILURE,
     PAM_OPENED,
     PAM_PAIR,
+    PKEXEC,
     SSHD,
     SU,
     SUDO,
@@ -41,7 +43,7 @@ _ACCOUNT_APPS = frozenset(
     }
 )
 _CRON_APPS = frozenset({"CRON", "cron", "crond", "anacron", "/USR/SBIN/CRON", "crontab"})
-_TABLES = {"su": SU, "su-l": SU, "systemd-logind": LOGIND, "login": LOGIN}
+_TABLES = {"pkexec": PKEXEC, "su": SU, "su-l": SU, "systemd-logind": LOGIND, "login": LOGIN}
 APPS = SSH_APPS | _ACCOUNT_APPS | _CRON_APPS | _TABLES.keys() | {"sudo"}
 
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}\Z|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%\w{1,16})?\Z", re.ASCII)
@@ -76,6 +78,8 @@ def _apply(match: re.Match[str], fields: Fields) -> None:
             put_address(fields, value.rstrip(",:"))
         elif name == "port":
             fields["source.port"] = int(value)
+        elif name == "preauth":
+            fields["event.outcome"] = "failure"  # an account was tried and the connection ended without a login
         elif name == "invalid":
             fields["system.auth.user_known"] = False
         else:
@@ -128,7 +132,9 @@ def _read_pam(message: str, fields: Fields) -> bool:
             if name == "rhost":
                 put_address(fields, value)
             elif name == "user":
-                fields["user.name"] = value
+                fields["user.name"], realm = people.split_realm(value)
+                if realm:
+                    fields["user.domain"] = realm
             elif name != "logname":
                 fields[f"system.auth.pam.{name}"] = value
         return True
@@ -201,6 +207,7 @@ class LinuxAuth:
     """A login program's message that arrived without its syslog header, or with its program only."""
 
     name = "linux_auth"
+    takes = str
 
     def claim(self, record: Record) -> int:
         content = record.content

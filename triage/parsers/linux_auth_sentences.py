@@ -39,7 +39,7 @@ SSHD = {
         (
             (
                 r"Connection (?:closed|reset) by (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
-                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?: \[preauth\])?"
+                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?P<preauth> \[preauth\])?"
             ),
             "ssh_connection_closed",
             "",
@@ -52,7 +52,7 @@ SSHD = {
         (
             (
                 r"Disconnected from (?:(?P<invalid>invalid) user |(?:authenticating )?user )"
-                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?: \[preauth\])?"
+                rf"{_USER} (?P<host>\S+) port (?P<port>\d{{1,5}})(?P<preauth> \[preauth\])?"
             ),
             "ssh_disconnected",
             "",
@@ -175,6 +175,18 @@ ACCOUNT = _rows(
 )
 CRON = re.compile(
     r"\((?P<user>[^)\s]{1,256})\) (?P<verb>[A-Z]{2,12}(?: [A-Z]{2,12})?) \((?P<command>.*)\)\Z", re.DOTALL
+)
+PKEXEC = _rows(
+    (
+        r"(?P<user>[^\s:]{1,256}): Executing command \[USER=(?P<target>[^\]]{1,256})\]",
+        "pkexec",
+        "success",
+    ),
+    (
+        r"(?P<user>[^\s:]{1,256}): .{1,400}? \[USER=(?P<target>[^\]]{1,256})\](?: \[TTY=(?P<tty>[^\]]{1,64})\])?",
+        "pkexec",
+        "failure",
+    ),
 )
 LOGIND = _rows(
     (r"New session (?P<session>\S+) of user (?P<user>[^\s.]{1,256})", "session_opened", "success"),

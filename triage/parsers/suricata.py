@@ -121,6 +121,7 @@ class Suricata:
     """EVE events."""
 
     name = "suricata"
+    takes = dict
 
     def claim(self, record: Record) -> int:
         content = record.content

@@ -8,7 +8,7 @@ a login program's message goes on to :mod:`triage.parsers.linux_auth`, a web ser
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import linux_auth, phrases, times, web_access
+from triage.parsers import auditd, heads, linux_auth, phrases, times, web_access, web_lines
 from triage.parsers.finish import finish
 
 #: RFC 5424 table 2, in the words ECS uses.
@@ -68,14 +68,26 @@ def read_message(app: str, message: str, fields: Fields) -> None:
         if linux_auth.read(app, message, fields):
             fields["event.module"] = "system"
             fields["event.dataset"] = "system.auth"
+        else:
+            phrases.read(message, fields)
     elif app in _WEB_APPS and web_access.read(message, fields) is not None:
         return
     elif message.startswith("%"):
         _read_cisco(message, fields)
-    elif app == "kernel":
-        phrases.read_packet(message, fields)
+    elif "audit(" in message[:300] and auditd.read(message, fields) is not None:
+        fields["event.module"] = "auditd"
+    elif app == "kernel" and phrases.read_packet(message, fields):
+        return
     else:
-        phrases.read_failed_login(message, fields)
+        read_free(message, fields)
+
+
+def read_free(message: str, fields: Fields) -> None:
+    """Read what a program without a format of its own says: an access line, or a head and a sentence."""
+    if web_lines.looks(message) and web_lines.read(message, fields):
+        return
+    text = heads.plain(message)
+    phrases.read(text[heads.read(text, 0.0, fields).end :], fields)
 
 
 def _read_cisco(message: str, fields: Fields) -> None:
@@ -134,6 +146,7 @@ class Syslog:
     """RFC 5424 and RFC 3164 lines."""
 
     name = "syslog"
+    takes = str
 
     def claim(self, record: Record) -> int:
         content = record.content
@@ -188,7 +201,7 @@ class Syslog:
         stamp = ""
         if header is not None:
             stamp = header["time"]
-            when = self._time(stamp, received_at, fields)
+            when = self._time(stamp, received_at)
             start = self._add_host(header, content, fields)
         tag = None if content.startswith("%", start) else _TAG.match(content, start)
         if priority is None and stamp[:1].isdigit() and not _is_sure(tag, fields):
@@ -201,13 +214,10 @@ class Syslog:
         self._hand_on(app, tag, content[start:], fields)
         return finish(self.name, record, received_at, fields, message=content, when=when, stamp=stamp)
 
-    def _time(self, stamp: str, received_at: float, fields: Fields) -> float | None:
+    def _time(self, stamp: str, received_at: float) -> float | None:
         if stamp[0].isdigit():
             return times.from_iso(stamp)
-        when, inferred = times.from_bsd(stamp, received_at)
-        if inferred and when is not None:
-            fields["winnow.time_inferred"] = "year"
-        return when
+        return times.from_bsd(stamp, received_at)[0]
 
     def _add_host(self, header: re.Match[str], content: str, fields: Fields) -> int:
         """Return where the tag begins; a header without a host has its tag where the host would be."""

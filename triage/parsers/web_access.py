@@ -8,11 +8,11 @@ import re
 from typing import Any
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import phrases, times
+from triage.parsers import addresses, phrases, times, web_lines
 from triage.parsers.finish import finish
 from triage.parsers.linux_auth import put_address
 
-_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _ACCESS = re.compile(
     r"(?:(?P<vhost>[\w.-]{1,255}(?::\d{1,5})?|-) )?(?P<client>[^\s\"\[]{1,255}) (?P<ident>[^\s\"\[]{1,255}) "
     r"(?P<user>[^\s\"\[]{1,255}|\"[^\"]{0,255}\") "
@@ -36,23 +36,13 @@ _NGINX_ERROR = re.compile(
     re.DOTALL,
 )
 _CLIENT = re.compile(r", client: ([^\s,]{1,64})|\[client ([^\]\s]{1,64})\]| client (\S{1,64}) connected")
+_SERVER = re.compile(r", server: ((?:\d{1,3}\.){3}\d{1,3}):(\d{1,5})|connected to ((?:\d{1,3}\.){3}\d{1,3}):(\d{1,5})")
+_NGINX_LOGIN = re.compile(r', login: "([^"]{1,256})"')
 _NGINX_REQUEST = re.compile(rf", request: {_QUOTED}")
 _NAMED_USER = re.compile(r"(?:AH\d{5}: )?user \"?([^\s:\"]{1,256})\"?(?::| in | not found)")
 
 
-def read_target(target: str, fields: Fields) -> None:
-    """Set ``url.original`` and split it; only text is cut, so that nothing an attacker writes can raise."""
-    fields["url.original"] = target
-    rest, mark, query = target.partition("?")
-    if mark:
-        fields["url.query"] = query
-    scheme, mark, after = rest.partition("://")
-    if mark and len(scheme) < 8:
-        host, slash, path = after.partition("/")
-        rest = slash + path
-        fields.setdefault("url.domain", host.rpartition("@")[2].partition(":")[0])
-    if rest:
-        fields["url.path"] = rest
+read_target = web_lines.add_target
 
 
 def add_status(status: int, fields: Fields) -> None:
@@ -111,9 +101,7 @@ def _read_error(match: re.Match[str], fields: Fields) -> None:
     if client is None:
         found = _CLIENT.search(text)
         client = found[found.lastindex or 0] if found else None
-        request = _NGINX_REQUEST.search(text)
-        if request is not None:
-            _read_request(request[1], fields)
+        _read_nginx_ends(text, fields)
     if client:
         _add_client(client, fields)
     # A missing file's name is the client's choice, and "user root not found" is a name like any other.
@@ -123,10 +111,30 @@ def _read_error(match: re.Match[str], fields: Fields) -> None:
             fields["user.name"] = user[1]
 
 
+def _read_nginx_ends(text: str, fields: Fields) -> None:
+    """The request, the address served, and the account of a mail proxy's login."""
+    request = _NGINX_REQUEST.search(text)
+    if request is not None:
+        _read_request(request[1], fields)
+    server = _SERVER.search(text)
+    if server is not None:
+        put_address(fields, server[1] or server[3], "destination")
+        fields["destination.port"] = int(server[2] or server[4])
+    login = _NGINX_LOGIN.search(text)
+    if login is not None:
+        fields["user.name"] = login[1]
+
+
 def _add_client(client: str, fields: Fields) -> None:
     """``192.0.2.1:50229``, ``[2001:db8::1]:50229`` (already unbracketed) or an address alone."""
     address, colon, port = client.rpartition(":")
-    if colon and port.isascii() and port.isdigit() and len(port) < 6 and "." in address:
+    if (
+        colon
+        and port.isascii()
+        and port.isdigit()
+        and len(port) < 6
+        and ("." in address or not addresses.canonical(client))
+    ):
         fields["source.port"] = int(port)
         client = address
     put_address(fields, client)
@@ -136,6 +144,7 @@ class WebAccess:
     """Access and error lines of web servers."""
 
     name = "web_access"
+    takes = str
 
     def claim(self, record: Record) -> int:
         content = record.content

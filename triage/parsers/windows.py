@@ -1,14 +1,14 @@
-"""Windows events as JSON, in the shapes shippers make of them.
+"""Windows events: as XML, and as JSON in the shapes shippers make of them.
 
-Handed: Winlogbeat documents (``winlog.*``), the XML rendering turned into JSON (``{"Event": {"System": ..}}`` or
-without the outer ``Event``), and flat objects as NXLog and similar agents write them. Hands on: one ECS shape;
-event data without an ECS home stays under ``winlog.event_data.``.
+Handed: the XML the event log renders, Winlogbeat documents (``winlog.*``), the XML turned into JSON
+(``{"Event": {"System": ..}}`` or without the outer ``Event``), and flat objects as NXLog and similar agents
+write them. Hands on: one ECS shape; event data without an ECS home stays under ``winlog.event_data.``.
 """
 
 from typing import Any
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import times
+from triage.parsers import times, windows_xml
 from triage.parsers.finish import finish
 from triage.parsers.windows_codes import LEVELS, TARGET_ACTS, TARGET_IS_OTHER, meaning
 from triage.parsers.windows_shapes import WindowsEvent, from_flat, from_winlogbeat, from_xml, text_of
@@ -239,6 +239,8 @@ class Windows:
 
     def claim(self, record: Record) -> int:
         content = record.content
+        if isinstance(content, str):
+            return 95 if windows_xml.is_event(content) else 0
         if not isinstance(content, dict):
             return 0
         if isinstance(content.get("winlog"), dict):
@@ -253,8 +255,12 @@ class Windows:
         )
 
     def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
-        content = record.content
-        if not isinstance(content, dict) or self.claim(record) == 0:
+        content: Any = record.content
+        if self.claim(record) == 0:
+            return None
+        if isinstance(content, str):
+            content = windows_xml.decode(content)
+        if content is None:
             return None
         fields: Fields = {}
         winlog = content.get("winlog")

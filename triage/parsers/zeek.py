@@ -1,13 +1,14 @@
-"""Zeek logs as JSON (streaming or file), one object per log line.
+"""Zeek logs as JSON (streaming or file) or as tab-separated text, one object or line per entry.
 
-Handed: an object with ``_path`` or Zeek's ``uid`` and ``id.orig_h``. Hands on: both ends, protocol, sizes and
-the protocol's own facts in ECS terms; every other column under ``zeek.``. Columns: Zeek's base scripts.
+Handed: a line of text (read by :mod:`triage.parsers.zeek_tsv`) or an object with ``_path`` or
+Zeek's ``uid`` and ``id.orig_h``. Hands on: both ends, protocol, sizes and the protocol's own facts
+in ECS terms; every other column under ``zeek.``. Columns: Zeek's base scripts.
 """
 
-from typing import Any
+from typing import Any, Self
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import times
+from triage.parsers import times, zeek_tsv
 from triage.parsers.finish import ends, finish, flatten
 
 #: Columns with an ECS home in every log that has them.
@@ -166,22 +167,53 @@ def _short(value: Any) -> str:
 
 
 class Zeek:
-    """Zeek's JSON logs."""
+    """Zeek's logs."""
 
     name = "zeek"
 
+    def __init__(self) -> None:
+        self._header = zeek_tsv.Header()
+
+    def for_batch(self) -> Self:
+        """Return an instance that remembers one batch's header lines."""
+        return type(self)()
+
+    def settle(self) -> None:
+        """Nothing is left open at a batch's end."""
+
     def claim(self, record: Record) -> int:
         content = record.content
+        if isinstance(content, str):
+            return self._claim_line(content)
         if not isinstance(content, dict):
             return 0
         if "uid" in content and ("id.orig_h" in content or isinstance(content.get("id"), dict)):
             return 95
         return 90 if "_path" in content and "ts" in content else 0
 
+    def _claim_line(self, line: str) -> int:
+        """A header line, a line with the columns it named, or one whose columns can be told."""
+        if zeek_tsv.is_line(line):
+            return 96
+        header = self._header
+        return 94 if header.columns and line.count(header.separator) == len(header.columns) - 1 > 2 else 0
+
+    def _parse_line(self, line: str, record: Record, received_at: float) -> ParsedEvent | None:
+        if line.startswith("#") and self._header.read(line):
+            fields: Fields = {"event.module": "zeek", "event.dataset": "zeek.header", "event.action": "log_header"}
+            return finish(self.name, record, received_at, fields, message=line)
+        content = zeek_tsv.decode(line, self._header) if self._claim_line(line) else None
+        return None if content is None else self._parse_object(content, record, received_at)
+
     def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
         content = record.content
+        if isinstance(content, str):
+            return self._parse_line(content, record, received_at)
         if not isinstance(content, dict) or self.claim(record) == 0:
             return None
+        return self._parse_object(content, record, received_at)
+
+    def _parse_object(self, content: dict[str, Any], record: Record, received_at: float) -> ParsedEvent:
         path = content.get("_path")
         if not isinstance(path, str) or len(path) > 64:
             path = _guess_path(content)

@@ -13,11 +13,20 @@ GROUP = "winnow.receivers"
 
 TABLE: dict[str, str] = {
     "hec_event": "triage.receivers.hec_event:RECEIVER",
+    "hec_batch": "triage.receivers.hec_batch:RECEIVER",
     "hec_raw": "triage.receivers.hec_raw:RECEIVER",
     "json": "triage.receivers.json_values:RECEIVER",
     "ndjson": "triage.receivers.ndjson:RECEIVER",
     "lines": "triage.receivers.lines:RECEIVER",
+    "firehose": "triage.receivers.firehose:RECEIVER",
+    "pubsub": "triage.receivers.pubsub:RECEIVER",
+    "azure": "triage.receivers.azure:RECEIVER",
+    "es_bulk": "triage.receivers.es_bulk:RECEIVER",
     "syslog": "triage.receivers.syslog:RECEIVER",
+    "otlp_json": "triage.receivers.otlp_json:RECEIVER",
+    "otlp_proto": "triage.receivers.otlp_proto:RECEIVER",
+    "loki_json": "triage.receivers.loki_json:RECEIVER",
+    "loki_proto": "triage.receivers.loki_proto:RECEIVER",
 }
 
 

@@ -18,8 +18,8 @@ class BodyError(ValueError):
     """The body breaks its protocol.
 
     ``code`` is the receiver's own word for what is wrong (``no_data``, ``invalid_format``,
-    ``event_required``, ``event_blank``, ``nested_fields``); ``event_number`` is the 0-based
-    record it was found at, where known.
+    ``event_required``, ``event_blank``, ``nested_fields``, ``too_many``; of compressed parts ``too_large``,
+    ``damaged``, ``encoding``); ``event_number`` is the 0-based record it was found at, where known.
     """
 
     def __init__(self, code: str, message: str, event_number: int | None = None) -> None:

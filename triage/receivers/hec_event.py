@@ -1,17 +1,19 @@
 """Splunk HEC events: a stream of JSON objects, any or no blanks between them.
 
 Handed: the body of ``/services/collector/event`` and the metadata of its query string. Hands on: one record
-per object, whose envelope inherits from the request what the object leaves out. All or nothing: the first
-event that breaks the protocol refuses the body, with its number counted from 0.
+per object (one per element where the event is a container of many), whose envelope inherits from the request
+what the object leaves out. All or nothing: the first event that breaks the protocol refuses the body, with its
+number counted from 0.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from triage.contracts import Envelope, Record
-from triage.receivers import decoding
+from triage.contracts import NO_ENVELOPE, Envelope, Record
+from triage.receivers import containers, decoding
 from triage.receivers.base import BodyError, Parameters
 from triage.receivers.envelope import defaults, seconds, short_text
 
@@ -24,24 +26,42 @@ class HecEvent:
 
     def records(self, body: bytes, parameters: Parameters) -> list[Record]:
         """Return the events in order; codes: no_data, invalid_format, event_required, event_blank, nested_fields."""
-        values = decoding.stream(body)
-        if not values:
-            raise BodyError("no_data", "No data")
-        inherited = defaults(parameters)
-        return [_record(value, inherited, number) for number, value in enumerate(values)]
+        inherited = shared(parameters)
+        return containers.expand_all([record_of(value, inherited, number) for number, value in enumerate(values(body))])
 
     def raw(self, body: bytes, parameters: Parameters, position: int) -> str:
-        """Return the JSON object at a 0-based position, as it was sent."""
-        pieces = decoding.pieces(body)
-        try:
-            for piece in pieces:
-                decoding.fast(piece)
-        except orjson.JSONDecodeError:
-            return [text for _, text in decoding.values_with_spans(body)][position]
-        return decoding.decode_text(decoding.strip(pieces[position]))
+        """Return the JSON object at a 0-based position, as it was sent; an element of a container in compact form."""
+        pairs = (
+            (record_of(value, NO_ENVELOPE, number), text) for number, (value, text) in enumerate(_with_texts(body))
+        )
+        return containers.at(pairs, position)
 
 
-def _record(value: Any, inherited: Envelope, number: int) -> Record:
+def _with_texts(body: bytes) -> list[tuple[Any, str]]:
+    """Return every value of a body with its text, read the same way as :meth:`HecEvent.records` reads them."""
+    pieces = decoding.pieces(body)
+    try:
+        return [(decoding.fast(piece), decoding.decode_text(decoding.strip(piece))) for piece in pieces]
+    except orjson.JSONDecodeError:
+        return list(decoding.values_with_spans(body))
+
+
+def shared(parameters: Parameters) -> Envelope:
+    """Return what a request says about all of its events; ``time`` is theirs where they have none."""
+    envelope = defaults(parameters)
+    return replace(envelope, time=seconds(parameters["time"])) if "time" in parameters else envelope
+
+
+def values(body: bytes) -> list[Any]:
+    """Return the JSON values of a body; codes: no_data, invalid_format."""
+    found = decoding.stream(body)
+    if not found:
+        raise BodyError("no_data", "No data")
+    return found
+
+
+def record_of(value: Any, inherited: Envelope, number: int) -> Record:
+    """Return one event; codes: invalid_format, event_required, event_blank, nested_fields."""
     if not isinstance(value, dict):
         raise BodyError("invalid_format", "an event is a JSON object", number)
     return Record(_content(value, number), _envelope(value, inherited, number))
@@ -60,8 +80,9 @@ def _envelope(value: dict[str, Any], inherited: Envelope, number: int) -> Envelo
     fields = value.get("fields")
     if fields is not None:
         _check_fields(fields, number)
+    when = seconds(value.get("time"))
     return Envelope(
-        time=seconds(value.get("time")),
+        time=inherited.time if when is None else when,
         host=short_text(value.get("host")) or inherited.host,
         source=short_text(value.get("source")) or inherited.source,
         sourcetype=short_text(value.get("sourcetype")) or inherited.sourcetype,

@@ -6,7 +6,7 @@ record per line that is not blank, all with the request's metadata.
 
 from triage.contracts import Record
 from triage.receivers.base import Parameters
-from triage.receivers.envelope import defaults
+from triage.receivers.hec_event import shared
 from triage.receivers.lines import raw_line, text_records
 
 
@@ -18,7 +18,7 @@ class HecRaw:
 
     def records(self, body: bytes, parameters: Parameters) -> list[Record]:
         """Return one text record per line; code: no_data."""
-        return text_records(body, defaults(parameters))
+        return text_records(body, shared(parameters))
 
     def raw(self, body: bytes, parameters: Parameters, position: int) -> str:
         """Return the line at a 0-based position."""

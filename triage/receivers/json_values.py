@@ -1,13 +1,14 @@
 """JSON values: one object, an array, or several of them in a row, pretty-printed or not.
 
-Handed: a body of whole JSON values. Hands on: one record per object; an array stands for its elements. All
-or nothing: a body that is not JSON to its end is refused.
+Handed: a body of whole JSON values. Hands on: one record per object; an array or a container stands for its
+elements. All or nothing: a body that is not JSON to its end is refused.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
-from triage.contracts import Envelope, Record
-from triage.receivers import decoding
+from triage.contracts import NO_ENVELOPE, Envelope, Record
+from triage.receivers import containers, decoding
 from triage.receivers.base import BodyError, Parameters
 from triage.receivers.envelope import defaults
 
@@ -24,19 +25,22 @@ class JsonValues:
         if not values:
             raise BodyError("no_data", "No data")
         envelope = defaults(parameters)
-        return [record for number, value in enumerate(values) for record in _flatten(value, envelope, number)]
+        return containers.expand_all(
+            [record for number, value in enumerate(values) for record in _flatten(value, envelope, number)]
+        )
 
     def raw(self, body: bytes, parameters: Parameters, position: int) -> str:
         """Return the text of the object at a 0-based position.
 
-        An object is returned as it was sent; an element of an array in compact form.
+        An object is returned as it was sent; an element of an array or of a container in compact form.
         """
-        texts: list[str] = []
-        for value, text in decoding.values_with_spans(body):
-            texts.extend([_element_text(item) for item in value] if isinstance(value, list) else [text])
-            if len(texts) > position:
-                break
-        return texts[position]
+        return containers.at(_with_texts(body), position)
+
+
+def _with_texts(body: bytes) -> Iterator[tuple[Record, str]]:
+    for number, (value, text) in enumerate(decoding.values_with_spans(body)):
+        for record in _flatten(value, NO_ENVELOPE, number):
+            yield record, containers.as_sent(record) if isinstance(value, list) else text
 
 
 def _values(body: bytes) -> list[Any]:
@@ -56,10 +60,6 @@ def _flatten(value: Any, envelope: Envelope, number: int) -> list[Record]:
         decoding.check_count(len(value))
         return [Record(item if isinstance(item, str | dict) else decoding.as_text(item), envelope) for item in value]
     raise BodyError("invalid_format", "neither a JSON object nor an array", number)
-
-
-def _element_text(item: Any) -> str:
-    return item if isinstance(item, str) else decoding.as_text(item)
 
 
 RECEIVER = JsonValues()

@@ -8,8 +8,8 @@ import re
 
 import orjson
 
-from triage.contracts import Envelope, Record
-from triage.receivers import decoding
+from triage.contracts import NO_ENVELOPE, Envelope, Record
+from triage.receivers import containers, decoding
 from triage.receivers.base import BodyError, Parameters
 from triage.receivers.envelope import defaults
 
@@ -38,12 +38,13 @@ def text_records(body: bytes, envelope: Envelope) -> list[Record]:
     records = [Record(decoding.decode_text(line), envelope) for line in split(body)]
     if not records:
         raise BodyError("no_data", "No data")
-    return records
+    return containers.expand_all(records)
 
 
 def raw_line(body: bytes, position: int) -> str:
-    """Return the line at a 0-based position."""
-    return decoding.decode_text(split(body)[position])
+    """Return the line at a 0-based position; an element of a container in compact form."""
+    texts = map(decoding.decode_text, split(body))
+    return containers.at(((Record(text, NO_ENVELOPE), text) for text in texts), position)
 
 
 def _content(line: bytes) -> str | dict[str, object]:
@@ -70,11 +71,12 @@ class Lines:
         records = [Record(_content(line), envelope) for line in split(body)]
         if not records:
             raise BodyError("no_data", "No data")
-        return records
+        return containers.expand_all(records)
 
     def raw(self, body: bytes, parameters: Parameters, position: int) -> str:
-        """Return the line at a 0-based position."""
-        return raw_line(body, position)
+        """Return the line at a 0-based position; an element of a container in compact form."""
+        pairs = ((Record(_content(line), NO_ENVELOPE), decoding.decode_text(line)) for line in split(body))
+        return containers.at(pairs, position)
 
 
 RECEIVER = Lines()

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from triage.contracts import Record
-from triage.receivers import decoding, json_values, lines
+from triage.contracts import NO_ENVELOPE, Record
+from triage.receivers import containers, decoding, json_values, lines
 from triage.receivers.base import BodyError, Parameters
 from triage.receivers.envelope import defaults
 
@@ -47,8 +47,9 @@ class NdJson:
 
     def raw(self, body: bytes, parameters: Parameters, position: int) -> str:
         """Return the line of the record at a 0-based position; refused lines don't count."""
-        good = [line for line in lines.split(body) if isinstance(_object(line), dict)]
-        return decoding.decode_text(good[position])
+        good = ((value, line) for line in lines.split(body) if isinstance(value := _object(line), dict))
+        pairs = ((Record(value, NO_ENVELOPE), decoding.decode_text(line)) for value, line in good)
+        return containers.at(pairs, position)
 
 
 RECEIVER = NdJson()
@@ -77,7 +78,7 @@ def read_lines(body: bytes, parameters: Parameters) -> Reading:
             rejected.append(RejectedLine(number, value))
     if not records:
         raise BodyError("invalid_format" if rejected else "no_data", rejected[0].reason if rejected else "No data")
-    return Reading("ndjson", records, tuple(rejected))
+    return Reading("ndjson", containers.expand_all(records), tuple(rejected))
 
 
 def _read_json(body: bytes, parameters: Parameters) -> Reading:
@@ -88,7 +89,7 @@ def _read_json(body: bytes, parameters: Parameters) -> Reading:
     except (orjson.JSONDecodeError, BodyError):
         values = []
     if values and all(isinstance(value, dict) for value in values):
-        return Reading("ndjson", [Record(value, envelope) for value in values])
+        return Reading("ndjson", containers.expand_all([Record(value, envelope) for value in values]))
     try:
         return Reading("json", json_values.RECEIVER.records(body, parameters))
     except BodyError:

@@ -205,7 +205,7 @@ def test_a_new_sources_token_is_shown_once(client, charlie):
     assert source.token_hash == hash_token(token)
     assert response.text.count(token) > 3
     assert token not in client.get(f"/sources/{source.pk}/").text
-    assert AuditEntry.objects.get().details == {"source_id": source.pk, "name": "syslog berlin"}
+    assert AuditEntry.objects.get().details == {"source_id": source.pk, "name": "syslog berlin", "use_ack": False}
     again = client.post("/sources/new/", {"name": "Syslog Berlin"})
     assert (again.status_code, Source.objects.count()) == (422, 1)
 

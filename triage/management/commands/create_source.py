@@ -16,14 +16,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="a name of up to 80 characters")
-        parser.add_argument("--rotate", action="store_true", help="give an existing source a new token")
+        either = parser.add_mutually_exclusive_group()
+        either.add_argument("--rotate", action="store_true", help="give an existing source a new token")
+        either.add_argument("--ack", action="store_true", help="HEC senders must ask for acknowledgement (useACK)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name, token = options["name"].strip(), new_token("wi")
         if options["rotate"]:
             rotate(name, token)
         else:
-            create(name, token)
+            create(name, token, use_ack=options["ack"])
         self.stdout.write(token)
 
 
@@ -33,9 +35,9 @@ def rotate(name: str, token: str) -> None:
         raise CommandError(f"there is no source {name!r}")
 
 
-def create(name: str, token: str) -> None:
+def create(name: str, token: str, *, use_ack: bool = False) -> None:
     """Make a source."""
-    source = Source(name=name, token_hash=hash_token(token))
+    source = Source(name=name, token_hash=hash_token(token), use_ack=use_ack)
     if Source.objects.filter(name=name).exists():
         raise CommandError(f"source {name!r} exists already; --rotate gives it a new token")
     try:

@@ -1,0 +1,45 @@
+"""Lines of any program: a time, perhaps a level and a logger, and a sentence.
+
+Handed: a line that no format of its own claims. Hands on: an event when the line's head or its sentence was
+understood; ``None`` when neither was, so that what nobody understands is counted as that.
+"""
+
+import re
+
+from triage.contracts import Fields, ParsedEvent, Record
+from triage.parsers import heads, phrases
+from triage.parsers.finish import finish
+
+#: Facts that make a sentence understood.
+_FACTS = ("event.action", "source.ip", "destination.ip", "user.name")
+#: vsftpd names a session's account in brackets behind its pid.
+_SESSION = re.compile(r"\[pid \d{1,9}\] \[([^\[\]]{1,128})\] (?:FAIL|OK|FTP|CONNECT)")
+
+
+class Application:
+    """Free text with what can be read from it."""
+
+    name = "application"
+    takes = str
+
+    def claim(self, record: Record) -> int:
+        """Below every format of its own, and never remembered: the next line may be of one of those."""
+        content = record.content
+        return 5 if isinstance(content, str) and len(content) > 7 and any(map(str.isdigit, content[:400])) else 0
+
+    def parse(self, record: Record, received_at: float) -> ParsedEvent | None:
+        content = record.content
+        if not isinstance(content, str):
+            return None
+        text = heads.plain(content)
+        fields: Fields = {}
+        head = heads.read(text, received_at, fields)
+        session = _SESSION.search(text, 0, 200)
+        if session is not None:
+            fields["user.name"] = session[1]
+            fields.pop("process.thread.name", None)
+        phrases.read(text[head.end :], fields)
+        understood = (head.when is not None and head.marks > 0) or any(name in fields for name in _FACTS)
+        if not understood:
+            return None
+        return finish(self.name, record, received_at, fields, message=content, when=head.when, stamp=head.stamp)
