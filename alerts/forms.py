@@ -9,7 +9,11 @@ from django import forms
 
 from alerts.models import VerdictValue
 from alerts.text import visible
+from triage import parsers
 from triage.models import Source
+
+
+MEBIBYTE = 2**20
 
 
 class RevisionForm(forms.Form):
@@ -45,6 +49,31 @@ class SourceForm(forms.Form):
         if Source.objects.filter(name__iexact=name).exists():
             raise forms.ValidationError(f"A source called “{name}” exists already.")
         return name
+
+
+def _formats() -> list[tuple[str, str]]:
+    return [("", "Chosen for every record"), *((name, name) for name in parsers.names())]
+
+
+class SourceSettingsForm(forms.Form):
+    """What a lead may set on a source. Empty limits are no limits."""
+
+    enabled = forms.BooleanField(required=False)
+    use_ack = forms.BooleanField(required=False)
+    parser = forms.ChoiceField(required=False, choices=_formats)
+    records_per_second = forms.IntegerField(required=False, min_value=1, max_value=10_000_000)
+    mebibytes_per_day = forms.IntegerField(required=False, min_value=1, max_value=1_000_000_000)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the checked values under the names of the source's columns."""
+        mebibytes = self.cleaned_data["mebibytes_per_day"]
+        return {
+            "enabled": self.cleaned_data["enabled"],
+            "use_ack": self.cleaned_data["use_ack"],
+            "parser": self.cleaned_data["parser"],
+            "records_per_second": self.cleaned_data["records_per_second"],
+            "bytes_per_day": None if mebibytes is None else mebibytes * MEBIBYTE,
+        }
 
 
 def first_error(form: forms.Form) -> str:

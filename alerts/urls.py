@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("sources/", sources.source_list, name="sources"),
     path("sources/new/", sources.source_create, name="source_create"),
     path("sources/<int:source_id>/", sources.source_detail, name="source"),
+    path("sources/<int:source_id>/change/", sources.source_change, name="source_change"),
     path("sources/<int:source_id>/received/", sources.source_received, name="source_received"),
     path("batches/<int:batch_id>/replay/", sources.batch_replay, name="batch_replay"),
     path("models/", pages.model_list, name="models"),

@@ -149,8 +149,8 @@ def finish(
 ) -> None:
     """Store events (tuples in :data:`EVENT_COLUMNS` order) with their documents and mark their batches done.
 
-    All in one transaction, the sources' figures too. Raises :class:`LostLeaseError`, storing nothing, when any of the batches is no longer
-    this owner's.
+    All in one transaction, the sources' figures too. Raises :class:`LostLeaseError`, storing nothing, when any of
+    the batches is no longer this owner's.
     """
     now = timezone.now()
     ensure_partitions({row[2][:10] for row in rows})

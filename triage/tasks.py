@@ -14,7 +14,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from triage import forgetting, state, store
+from triage import forgetting, state, store, watch
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,8 @@ def sweep() -> None:
     today = now.date()
     store.ensure_partitions([str(today + dt.timedelta(days=days)) for days in range(3)])
     forgetting.drop_idle_channels(now)
+    if watch.is_due(now):
+        watch.watch(now)
     if store.backlog_records():
         send("pipeline", process_pending.name)
     _wake_followers()

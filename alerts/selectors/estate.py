@@ -12,6 +12,9 @@ from django.conf import settings
 from django.db.models import DateTimeField, Max, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
+from alerts.selectors import health
+from alerts.selectors.health import Health
+from triage.health import SILENT
 from triage.models import BatchStatus, LearnState, ModelStatus, ModelVersion, RawBatch, Source
 
 #: No event for this long and the freshness badge turns red.
@@ -98,6 +101,7 @@ class SourceRow:
     last_seen_at: dt.datetime | None
     stats: SourceStats
     stale: bool
+    health: Health | None = None
 
 
 def freshness() -> Freshness:
@@ -135,7 +139,8 @@ def source_count() -> int:
 def sources() -> list[SourceRow]:
     """Return every source with what it sent in the last 24 hours (at most the newest 5,000 batches): two queries."""
     last = RawBatch.objects.filter(source=OuterRef("pk")).order_by("-id").values("received_at")[:1]
-    rows = list(Source.objects.annotate(last_seen_at=Subquery(last, output_field=DateTimeField())))
+    named = Source.objects.select_related("health")
+    rows = list(named.annotate(last_seen_at=Subquery(last, output_field=DateTimeField())))
     stats = _stats(RawBatch.objects.all())
     now = timezone.now()
     return [
@@ -143,7 +148,8 @@ def sources() -> list[SourceRow]:
             source=row,
             last_seen_at=row.last_seen_at,
             stats=stats.get(row.pk, SourceStats()),
-            stale=row.last_seen_at is not None and now - row.last_seen_at > STALE_AFTER,
+            stale=_is_stale(row.last_seen_at, health.of(row), now),
+            health=health.of(row),
         )
         for row in rows
     ]
@@ -151,11 +157,26 @@ def sources() -> list[SourceRow]:
 
 def source_row(source_id: int) -> SourceRow:
     """Return one source with what it sent in the last 24 hours: three queries. Raises ``Source.DoesNotExist``."""
-    source = Source.objects.get(pk=source_id)
+    source = Source.objects.select_related("health").get(pk=source_id)
     batches = RawBatch.objects.filter(source=source)
     last = batches.order_by("-id").values_list("received_at", flat=True).first()
-    stale = last is not None and timezone.now() - last > STALE_AFTER
-    return SourceRow(source=source, last_seen_at=last, stats=_stats(batches).get(source_id, SourceStats()), stale=stale)
+    judged = health.of(source)
+    return SourceRow(
+        source=source,
+        last_seen_at=last,
+        stats=_stats(batches).get(source_id, SourceStats()),
+        stale=_is_stale(last, judged, timezone.now()),
+        health=judged,
+    )
+
+
+def _is_stale(last: dt.datetime | None, judged: Health | None, now: dt.datetime) -> bool:
+    """Return whether a source is silent: by its own pace where that is known and judged lately, else by the clock."""
+    if last is None:
+        return False
+    if judged is not None and not judged.is_old and judged.usual_gap is not None:
+        return any(name == SILENT for name, _ in judged.states)
+    return now - last > STALE_AFTER
 
 
 def _stats(batches: QuerySet[RawBatch]) -> dict[int, SourceStats]:

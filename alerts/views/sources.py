@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from alerts.forms import SourceForm, first_error
+from alerts.forms import MEBIBYTE, SourceForm, SourceSettingsForm, first_error
 from alerts.permissions import person, role_required
 from alerts.selectors import estate
 from alerts.services import sources as source_services
@@ -42,7 +42,9 @@ def source_list(request: HttpRequest) -> HttpResponse:
     return _list(request)
 
 
-def _detail(request: HttpRequest, source_id: int, token: str = "") -> HttpResponse:
+def _detail(
+    request: HttpRequest, source_id: int, token: str = "", *, form: SourceSettingsForm | None = None
+) -> HttpResponse:
     try:
         row = estate.source_row(source_id)
     except Source.DoesNotExist as error:
@@ -57,8 +59,42 @@ def _detail(request: HttpRequest, source_id: int, token: str = "") -> HttpRespon
         "port": request.get_port(),
         "channel": str(uuid.uuid4()) if row.source.use_ack else "",
         "quarantined": estate.quarantined(source_id),
+        "form": form or _settings_form(row.source),
+        "problem": first_error(form) if form is not None else "",
     }
-    return page(request, "alerts/source.html", context, active="sources", status=201 if token else 200)
+    status = 201 if token else 200 if form is None else 422
+    return page(request, "alerts/source.html", context, active="sources", status=status)
+
+
+def _settings_form(source: Source) -> SourceSettingsForm:
+    size = source.bytes_per_day
+    return SourceSettingsForm(
+        initial={
+            "enabled": source.enabled,
+            "use_ack": source.use_ack,
+            "parser": source.parser,
+            "records_per_second": source.records_per_second,
+            "mebibytes_per_day": None if size is None else max(1, size // MEBIBYTE),
+        }
+    )
+
+
+@role_required(Role.LEAD)
+@require_POST
+def source_change(request: HttpRequest, source_id: int) -> HttpResponseBase:
+    """Change a source's format, limits, acknowledgement, or whether it may send at all."""
+    form = SourceSettingsForm(request.POST)
+    if not form.is_valid():
+        return _detail(request, source_id, form=form)
+    try:
+        changes = source_services.change_source(source_id=source_id, user=person(request), **form.settings())
+    except Source.DoesNotExist as error:
+        raise Http404("no such source") from error
+    if changes:
+        messages.success(request, "Saved. The intake follows within a few seconds.")
+    else:
+        messages.info(request, "Nothing was changed.")
+    return redirect("source", source_id)
 
 
 @role_required(Role.VIEWER)

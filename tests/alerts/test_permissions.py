@@ -27,6 +27,7 @@ TABLE = {
     "source_create": ("POST", "lead"),
     "source": ("GET", "viewer"),
     "source_received": ("GET", "viewer"),
+    "source_change": ("POST", "lead"),
     "batch_replay": ("POST", "lead"),
     "models": ("GET", "viewer"),
     "help": ("GET", "viewer"),

@@ -25,12 +25,11 @@ MAX_NEW_FIELDS = 3
 class Tally:
     """What has been found so far about ``n`` events."""
 
-    __slots__ = ("largest", "new_fields", "numbers", "odd", "top")
+    __slots__ = ("largest", "numbers", "odd", "top")
 
     def __init__(self, n: int, pair_names: int) -> None:
         self.top = np.zeros((len(TYPES), TOP, n))
         self.largest = ExactSum(n)
-        self.new_fields = np.zeros(n, dtype=np.intp)
         self.numbers = np.zeros((pair_names, n), dtype=np.intp)
         self.odd = np.zeros(n, dtype=bool)
 
@@ -65,7 +64,7 @@ def kind_rows(
 ) -> np.ndarray:
     """Return the evidence columns of events, in the order of the layouts: each is field names and their events."""
     events = [event for _, part in layouts for event in part]
-    cut, start = Cut(len(events)), 0
+    cut, start = Cut(len(events), model.fields), 0
     for keys, part in layouts:
         cut.add(keys, range(start, start + len(part)), part)
         start += len(part)
@@ -73,7 +72,7 @@ def kind_rows(
     rounds = cut.extra_rounds()
     for name, places, values in [*cut.whole_columns(), *rounds]:
         _add_field(model, tally, name, places, values)
-    rows = _fill(model, tally, _together(model, cut), new_kind)
+    rows = _fill(model, tally, cut, new_kind)
     tally.odd[list(cut.odd)] = True
     for place in np.flatnonzero(tally.odd).tolist():
         rows[place] = model.row(cells(events[place]), new_kind)
@@ -82,11 +81,7 @@ def kind_rows(
 
 def _add_field(model: KindModel, tally: Tally, name: str, places: np.ndarray | None, values: Sequence[object]) -> None:
     """Weigh one field of many events and add it to the tally."""
-    field = model.fields.get(name)
-    if field is None:
-        tally.new_fields[slice(None) if places is None else places] += 1
-        return
-    for within, found in weigh(field, values):
+    for within, found in weigh(model.fields[name], values):
         at = places if within is None else within if places is None else places[within]
         tally.add(found, at)
         if name in model.pair_names:
@@ -103,9 +98,10 @@ def _together(model: KindModel, cut: Cut) -> np.ndarray:
     return found
 
 
-def _fill(model: KindModel, tally: Tally, together: np.ndarray, new_kind: float) -> np.ndarray:
+def _fill(model: KindModel, tally: Tally, cut: Cut, new_kind: float) -> np.ndarray:
     """Return the rows of a tally, in the order of :data:`triage.features.kind.COLUMNS`."""
-    rows = np.zeros((len(together), len(COLUMNS)))
+    together = _together(model, cut)
+    rows = np.zeros((cut.n, len(COLUMNS)))
     for kind in range(len(TYPES)):
         rows[:, 2 * kind] = tally.top[kind, 0]
         if tally.top[kind, 0].any():
@@ -116,9 +112,9 @@ def _fill(model: KindModel, tally: Tally, together: np.ndarray, new_kind: float)
     if model.pairs:
         rows[:, start], rows[:, start + 1], all_pairs = model.pair_tables.columns(tally.numbers)
     else:
-        all_pairs = np.zeros(len(together))
+        all_pairs = np.zeros(cut.n)
     rows[:, start + 2] = together
-    rows[:, start + 3] = model.new_field * np.minimum(tally.new_fields, MAX_NEW_FIELDS)
+    rows[:, start + 3] = model.new_field * np.minimum(cut.new_fields, MAX_NEW_FIELDS)
     rows[:, start + 4] = new_kind
     rows[:, start + 5] = largest + 0.2 * all_pairs + together
     return rows

@@ -5,8 +5,9 @@ event by event, turned by ninety degrees. Events with the same fields in the sam
 nothing but a text with "=" in it, a list and a message is looked at one by one.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Container, Mapping, Sequence
+from itertools import chain, repeat
+from operator import contains
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from triage.contracts import ParsedEvent
 from triage.features.tokens import IGNORED_FIELDS, add_text, is_said, listed, plain_value
 
 Column = tuple[np.ndarray, Sequence[Any]]
+_EQUALS_SIGNS = repeat("=")
 _SIMPLE = ({str}, {int}, {float}, {bool}, {int, float})
 
 
@@ -22,14 +24,17 @@ class Cut:
     """The columns of ``n`` events.
 
     ``columns`` has per field the distinct events that say it once, and their values; ``extras`` has, as lists
-    with one entry per cell, what lists and web parameters add (an event may come up several times); ``together``
-    has the names of all cells of groups of events; ``odd`` are events that say one field in two ways.
+    with one entry per cell, what lists and web parameters add (an event may come up several times). Both hold
+    ``known`` fields only, of others ``new_fields`` counts the cells of each event: a sender may make names up.
+    ``together`` has the names of all cells of groups of events; ``odd`` are events that say one field in two ways.
     """
 
-    __slots__ = ("columns", "extras", "n", "odd", "together")
+    __slots__ = ("columns", "extras", "known", "n", "new_fields", "odd", "together")
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, known: Container[str]) -> None:
         self.n = n
+        self.known = known
+        self.new_fields = np.zeros(n, dtype=np.intp)
         self.columns: dict[str, list[Column]] = {}
         self.extras: dict[str, tuple[list[int], list[Any]]] = {}
         self.together: list[tuple[tuple[str, ...], np.ndarray]] = []
@@ -44,8 +49,8 @@ class Cut:
             if name in IGNORED_FIELDS:
                 continue
             classes = set(map(type, values))
-            if classes in _SIMPLE and not (classes == {str} and "=" in "".join(values)):
-                self.columns.setdefault(name, []).append((where, values))
+            if classes in _SIMPLE and not (classes == {str} and any(map(contains, values, _EQUALS_SIGNS))):
+                self._add_column(name, where, values)
                 shared.append(name)
             else:
                 self._add_apart(name, places, values, own, has_query="url.query" in keys)
@@ -70,12 +75,21 @@ class Cut:
                 kept.append(plain_value(value))
                 own.setdefault(place, []).append(name)
         if kept:
-            self.columns.setdefault(name, []).append((np.array(kept_places, dtype=np.intp), kept))
+            self._add_column(name, np.array(kept_places, dtype=np.intp), kept)
+
+    def _add_column(self, name: str, places: np.ndarray, values: Sequence[Any]) -> None:
+        if name in self.known:
+            self.columns.setdefault(name, []).append((places, values))
+        else:
+            self.new_fields[places] += 1
 
     def _add_extras(self, place: int, found: list[tuple[str, Any]], own: dict[int, list[str]]) -> None:
         names = own.setdefault(place, [])
         for name, value in found:
             names.append(name)
+            if name not in self.known:
+                self.new_fields[place] += 1
+                continue
             extra = self.extras.get(name)
             if extra is None:
                 extra = self.extras[name] = ([], [])
@@ -98,7 +112,7 @@ class Cut:
         if "message" in keys:
             self.odd.update(places.tolist())
             return
-        self.columns.setdefault("message", []).append((places, [message for _, message in said]))
+        self._add_column("message", places, [message for _, message in said])
         if len(said) == len(events):
             shared.append("message")
         else:

@@ -16,6 +16,8 @@ from triage.features.tokens import MAX_OUTLINED, MAX_TEXT, UNIT_SEPARATOR, colla
 JOINT = "\0"
 #: Below this many texts the arrays cost more than they save.
 FEW = 6
+#: Characters joined at once: the arrays stay in the processor's cache and take a few megabytes at most.
+BLOCK = 1 << 16
 
 _DIGIT, _HEX_LETTER, _WORD = 1, 2, 4
 _CLASSES = bytes(
@@ -28,15 +30,31 @@ _SEPARATOR_TO_SPACE = bytes.maketrans(UNIT_SEPARATOR.encode(), b" ")
 
 def masks(texts: Sequence[str]) -> list[str]:
     """Return the mask of each text."""
-    return _in_bulk([text[:MAX_TEXT] for text in texts], _mask_joined, mask)
+    return _in_blocks([text[:MAX_TEXT] for text in texts], _mask_joined, mask)
 
 
 def outlines(texts: Sequence[str]) -> list[str]:
     """Return the collapsed outline of each text."""
-    return _in_bulk([text[:MAX_OUTLINED] for text in texts], _collapse_joined, collapsed)
+    return _in_blocks([text[:MAX_OUTLINED] for text in texts], _collapse_joined, collapsed)
 
 
-def _in_bulk(texts: list[str], bulk: Callable[[str], str | None], single: Callable[[str], str]) -> list[str]:
+Bulk = Callable[[str], str | None]
+Single = Callable[[str], str]
+
+
+def _in_blocks(texts: list[str], bulk: Bulk, single: Single) -> list[str]:
+    """Apply ``bulk`` to blocks of about :data:`BLOCK` characters."""
+    found: list[str] = []
+    start = size = 0
+    for place, text in enumerate(texts):
+        size += len(text)
+        if size >= BLOCK:
+            found += _in_bulk(texts[start : place + 1], bulk, single)
+            start, size = place + 1, 0
+    return found + _in_bulk(texts[start:], bulk, single)
+
+
+def _in_bulk(texts: list[str], bulk: Bulk, single: Single) -> list[str]:
     """Apply ``bulk`` to the joined texts, or ``single`` to each one where joining would change the answer."""
     if len(texts) < FEW:
         return [single(text) for text in texts]

@@ -19,9 +19,10 @@ _PORT = r"(?:\]?(?::|#| port:? |/|\()(\d{1,5})(?!\d))?"
 _ANY = re.compile(rf"{V4}|(?<![\w:.]){V6}")
 #: What may stand between the word and the address: brackets, a name with the address behind it, an address family.
 _BETWEEN = (
-    r"[\"'\[(<{]{0,3}(?:(?:the )?(?:ip|ips|ip[ -]?address|address|addr|host|hostname|client|user|peer|remote)[ :=]{1,2}"
-    r"|@0x[0-9a-f]{1,16} |ipv[46][:/](?:\w{1,6}/)?|\d{1,9} |\[?AF_INET6?\]|ip/|/|[\w.+-]{1,128}(?:@| ?\[| "
-    r"?\()\(?\[?)?[\"'\[(<]{0,2}"
+    r"[\"'\[(<]{0,3}(?:(?:the )?(?:ip|ips|ip[ -]?address|address|addr|host|hostname|client|user|peer|remote)[ :=]{1,2}"
+    r"|@0x[0-9a-f]{1,16} |ipv[46][:/](?:\w{1,6}/)?|\d{1,9} |\[?AF_INET6?\]|ip/|/"
+    r"|(?:[\w.-]{1,128} )?\([^()\s]{0,128}\) \[|[^'\s]{0,64}' \((?:\w{3,4}:)?|[\w.+-]{1,128}(?:@| ?\[| ?\()\(?\[?)?"
+    r"[\"'\[(<]{0,2}"
 )
 _PEER = re.compile(
     r"(?<![A-Za-z\d])(?P<word>from|clients?|client[ _-]?(?:ip|addr(?:ess)?|address)|c-ip|remote[ _]?(?:ip|addr"
@@ -30,7 +31,8 @@ _PEER = re.compile(
     r"|address))?"
     r"|addr|address|caller(?:[ _]?ip)?|visitor[ _]?ip|user[ _]?ip|host(?==)|oip|cip|origin|offender|attacker|laravel_ip"
     r"|(?:closed|reset|refused|sent|initiated|received|aborted|dropped|lost|terminated) by|connection|connect"
-    r"|downstream|h(?==)"
+    r"|downstream|h(?==)|relay(?==)|failed for|detected|host(?= )|ban|unban|found|block(?:ed|ing)?|rejecting"
+    r""
     r"|with)(?:[\"']?\s{0,2}[=:](?!:[^:])\s{0,2}| )"
     rf"{_BETWEEN}(?P<address>{_ONE}){_PORT}",
     re.IGNORECASE,
@@ -62,7 +64,7 @@ _COMMON = re.compile(rf"({_ONE}) - ([^\s\"\[]{{1,128}}) (?:\[[^\]]{{1,64}}\] )?\
 _NAME_FIRST = re.compile(rf"([^\s\"\[\]:]{{1,64}}) - ({V4}|{V6}) \S")
 #: A line that begins with its peer: ``192.0.2.1:5000 text``, ``[192.0.2.1] text``, ``192.0.2.1 - text``.
 _FIRST = re.compile(
-    rf"(?:(\[|<)({_ONE})(?:[:#](\d{{1,5}}))?[^\]>\s]{{0,40}}[\]>]|({_ONE})(?:[:#](\d{{1,5}}):?(?= )|(?= - )|(?=: )"
+    rf"(?:(?:\w{{8,20}}: )?(?:[\w.-]{{1,255}} (?=\[))?(\[|<)({_ONE})(?:[:#](\d{{1,5}}))?[^\]>\s]{{0,40}}[\]>]|({_ONE})(?:[:#](\d{{1,5}}):?(?= )|(?= - )|(?=: )"
     rf"|(?= ->)))"
 )
 #: Words before a peer's word that turn it around.
@@ -145,9 +147,9 @@ def read(text: str, fields: Fields) -> bool:
     if arrow is not None and "source.ip" not in fields and put(fields, "source", arrow[1], arrow[2]):
         put(fields, "destination", arrow[3], arrow[4])
     for form in (_MAIL, _FTP) if "[" in text else ():
-        match = form.search(text) if "source.ip" not in fields else None
-        if match is not None:
-            put(fields, "source", match["address"], match[2])
+        found = list(form.finditer(text))[:8] if "source.ip" not in fields else []
+        if found:  # the last one: what stands before it may be the peer's own words
+            put(fields, "source", found[-1]["address"], found[-1][2])
     if "source.ip" not in fields:
         _read_peer(text, fields)
     if "destination.ip" not in fields:
@@ -168,7 +170,9 @@ def _read_peer(text: str, fields: Fields) -> None:
     """The first address that a word explains; of several ``from``, the last: a name before it is its owner's choice."""
     candidates = []
     for match in _PEER.finditer(text):
-        if _NOT_PEER.search(text, max(0, match.start() - 24), match.start()) is None:
+        if match["word"].lower() == "relay" and "to=<" in text[: match.start()]:
+            put(fields, "destination", match["address"], match[3])  # a mail handed on: the relay is the next hop
+        elif _NOT_PEER.search(text, max(0, match.start() - 24), match.start()) is None:
             candidates.append(match)
             if len(candidates) == 8:
                 break
@@ -182,7 +186,7 @@ def _read_peer(text: str, fields: Fields) -> None:
 
 def _rank(word: str) -> int:
     """Words that can only mean the peer come before those that might mean another address."""
-    if word in ("connection", "connect", "with", "address", "addr", "ip", "host", "h"):
+    if word in ("connection", "connect", "with", "address", "addr", "ip", "host", "h", "found", "detected"):
         return 2
     return 1 if word == "from" else 0
 

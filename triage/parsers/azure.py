@@ -85,6 +85,8 @@ class Azure(DocumentParser):
             return 92 if _is_record(content) else 0
         if "TimeGenerated" in content and _table(content) in _TABLES:
             return 92
+        if "resourceId" in content and "category" in content and isinstance(content.get("properties"), dict):
+            return 90 if "time" in content or "timeStamp" in content else 0
         if "createdDateTime" in content and "ipAddress" in content:
             return 90 if "appDisplayName" in content or "userPrincipalName" in content else 0
         return 90 if "activityDisplayName" in content and "initiatedBy" in content else 0
@@ -157,9 +159,7 @@ def _add_category(category: str, content: dict[str, Any], fields: Fields) -> Non
     if "signin" in category or "isInteractive" in content or "clientAppUsed" in content:
         fields["event.category"], fields["event.dataset"] = "authentication", "azure.signinlogs"
         fields.setdefault("event.action", "Sign-in activity")
-        country = fields.pop("cloud.region", None)  # of a sign-in, the location is where the user is
-        if country is not None:
-            fields.setdefault("source.geo.country_iso_code", country)
+        _move_location(fields)
     elif category in ("auditlogs", "usermanagement", "groupmanagement", "rolemanagement") or "initiatedBy" in content:
         fields["event.category"], fields["event.dataset"] = "iam", "azure.auditlogs"
     elif "eventTimestamp" in content or category in (
@@ -170,12 +170,18 @@ def _add_category(category: str, content: dict[str, Any], fields: Fields) -> Non
         "security",
     ):
         fields["event.category"], fields["event.dataset"] = "configuration", "azure.activitylogs"
+    elif category.startswith(("azfw", "azurefirewall", "networksecuritygroup")):
+        fields["event.category"], fields["event.dataset"] = "network", "azure.firewall"
+        _settle_firewall(fields)
+    elif category.startswith("applicationgateway"):
+        fields["event.category"], fields["event.dataset"] = "web", "azure.application_gateway"
     elif category.startswith("advancedhunting-"):
         table = category.removeprefix("advancedhunting-").removeprefix("device").removesuffix("events")
         fields["event.category"], fields["event.dataset"] = _HUNTED.get(table, "host"), "m365_defender.event"
         _settle_hunted(table, fields)
     elif "alert" in category or "risk" in category:
         fields["event.category"], fields["event.dataset"] = "intrusion_detection", "azure.alerts"
+        _move_location(fields)
     else:
         fields["event.category"], fields["event.dataset"] = "api", "azure.platformlogs"
 
@@ -190,6 +196,22 @@ _HUNTED = {
     "email": "email",
     "identitylogon": "authentication",
 }
+
+
+def _move_location(fields: Fields) -> None:
+    """Of a sign-in or a risk, the location is the country where the user is, not a region of the cloud."""
+    country = fields.pop("cloud.region", None)
+    if type(country) is str:
+        fields.setdefault("source.geo.country_iso_code", country.upper())
+
+
+def _settle_firewall(fields: Fields) -> None:
+    action, transport = fields.get("event.action"), fields.get("network.transport")
+    said = outcome_of(action)
+    if said:
+        fields["event.outcome"] = said
+    if type(transport) is str:
+        fields["network.transport"] = transport.lower()
 
 
 #: In the process table the subject is the new process, and the initiating one its parent.

@@ -7,7 +7,7 @@ far as they are there, and where the sentence begins.
 import re
 
 from triage.contracts import Fields
-from triage.parsers import times
+from triage.parsers import addresses, times
 
 LEVELS = {
     "trace": "trace",
@@ -189,7 +189,7 @@ def _read_name(text: str, start: int, fields: Fields, head: Head) -> int:
     bracket = _BRACKETS.match(text, start)
     if bracket is not None:
         inside = bracket[bracket.lastindex or 0] or ""
-        if times.is_numeric(inside) or "=" in inside:
+        if times.is_numeric(inside) or "=" in inside or addresses.has_any(inside):
             return start  # an address, or a time: the sentence's own
         if inside.strip(" -") and len(inside) < 65 and _INSTANCE.search(inside) is None:
             fields.setdefault("log.logger" if _DOTTED.search(inside) else "process.thread.name", inside.strip())

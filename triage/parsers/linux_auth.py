@@ -8,7 +8,7 @@ own format strings. The name of a user is attacker-written: patterns take the *l
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import people
+from triage.parsers import people, phrases
 from triage.parsers.finish import finish
 from triage.parsers.linux_auth_sentences import (
     ACCOUNT,
@@ -236,4 +236,5 @@ class LinuxAuth:
             fields["host.name"] = tagged["host"]
         if tagged["pid"]:
             fields["process.pid"] = int(tagged["pid"])
-        read(tagged["app"], tagged["message"], fields)
+        if not read(tagged["app"], tagged["message"], fields):
+            phrases.read(tagged["message"], fields)

@@ -17,7 +17,7 @@ _KNOWLEDGE = (
     r"|auth\w{0,14}|passcode)"
 )
 _FAILED = re.compile(
-    rf"{_LOGIN}[ _-](?:attempt |request |handshake )?(?:was |has been |has |is )?(?:fail\w{{0,4}}|error\b|rejected"
+    rf"{_LOGIN}(?:\(\))?[ _-](?:attempt |request |handshake )?(?:was |has been |has |is )?(?:fail\w{{0,4}}|error\b|rejected"
     rf"|denied|unsuccessful|refused|not permitted|invalid|is not allowed)"
     rf"|{_LOGIN} (?:attempt|request)\w? (?:\S{{1,64}} ){{0,8}}?(?:fail\w{{1,4}}|denied|rejected|rate-limited"
     rf"|invalid|incorrect|unsuccessful)"
@@ -42,7 +42,9 @@ _FAILED = re.compile(
     r"|too many \w{0,16} ?(?:failures|attempts)|maximum \w{1,24} attempts|brute[ -]?force|account (?:is |was "
     r")?(?:locked|disabled)|authentication_fail"
 )
+#: Counts of nothing, and mail for people who are not there.
 _NOT_FAILED = re.compile(
+    r"<[^<>\s]{1,128}@[^<>\s]{1,128}>(?:\.\.\.|:) {0,2}(?:no such user|user unknown)|rejected rcpt|rcpt from|"
     r"(?:\bno|\b0|without|zero) (?:\w{1,16} ){0,2}(?:auth\w{0,14}|log-?in) (?:fail|error)|fail\w{0,4}[ _-]?(?:count"
     r"|attempts|logins)?[=:] ?0\b"
 )
@@ -156,6 +158,8 @@ def _any_of(words: tuple[str, ...], text: str) -> bool:
     return any(word in text for word in words)
 
 
+_RHOST = re.compile(r"rhost=([A-Za-z][\w.-]{0,254})")
+_BAN = re.compile(r"\b(Ban|Unban|Found|Restore Ban) (?=[\d:a-fA-F.]{3})")
 _PACKET = re.compile(r" (SRC|DST|SPT|DPT|PROTO|IN|OUT)=([^\s=]{1,64})")
 _PACKET_NAMES = {
     "SRC": "source.ip",
@@ -177,17 +181,29 @@ def read(text: str, fields: Fields) -> bool:
     if has_address and "source.ip" not in fields and not _reads_beginning(text, fields):
         addresses.read(text, fields)
     if outcome:
+        if not has_address and "rhost=" in low:
+            _add_named_host(text, fields)
         if has_address and "source.ip" not in fields:
             address = addresses.only_one(text)
             if address and address != fields.get("destination.ip"):
                 addresses.put(fields, "source", address, None)
         _add_user(people.named(text), fields)
         return True
+    ban = _BAN.search(text) if "source.ip" in fields else None
+    if ban is not None:
+        fields.setdefault("event.action", ban[1].lower().replace(" ", "_"))
     name = people.keyed(text) if people.may_name(low) else ""
     _add_user(name, fields)
     if "source.ip" in fields and "event.outcome" not in fields:
         _read_refusal(low, fields)
     return bool(name) or "source.ip" in fields or "destination.ip" in fields
+
+
+def _add_named_host(text: str, fields: Fields) -> None:
+    """The peer may be known by name only."""
+    host = _RHOST.search(text)
+    if host is not None:
+        fields.setdefault("source.domain", host[1])
 
 
 def _reads_beginning(text: str, fields: Fields) -> bool:

@@ -133,6 +133,11 @@ def _is_sure(tag: re.Match[str] | None, fields: Fields) -> bool:
     return tag is not None and bool(host) and host.strip("[]|-:").lower() not in _LEVELS
 
 
+def _ends_time(header: re.Match[str] | None, content: str) -> bool:
+    """A colon behind an ISO time is an application's; a host's name follows a blank."""
+    return header is not None and content[header.end("time") : header.end("time") + 1] == ":"
+
+
 def _add_program(app: str, pid: str | None, fields: Fields) -> None:
     fields["process.name"] = app
     if pid:
@@ -204,7 +209,7 @@ class Syslog:
             when = self._time(stamp, received_at)
             start = self._add_host(header, content, fields)
         tag = None if content.startswith("%", start) else _TAG.match(content, start)
-        if priority is None and stamp[:1].isdigit() and not _is_sure(tag, fields):
+        if priority is None and stamp[:1].isdigit() and (not _is_sure(tag, fields) or _ends_time(header, content)):
             return None
         app = ""
         if tag is not None:

@@ -216,7 +216,7 @@ def doubts(stamp: str) -> str:
     """
     if len(stamp) == 15 and stamp[3] == " ":
         return "year,zone"  # a BSD header, the commonest
-    if stamp[-1:] == "Z" or stamp.replace(".", "", 1).isdigit() or _ZONED.search(stamp):
+    if (stamp[-1:] == "Z" and stamp[-2:-1].isdigit()) or stamp.replace(".", "", 1).isdigit() or _ZONED.search(stamp):
         return ""
     return "zone" if dates.HAS_YEAR.search(stamp) else "year,zone"
 

@@ -69,6 +69,13 @@ def expand(record: Record) -> list[Record]:
 
 def expand_all(records: list[Record]) -> list[Record]:
     """Return the records of a body with every container replaced by its elements, in order."""
+    decoding.check_count(len(records))
+    if not any(
+        # Inline, because nearly every record of nearly every body is none and this runs for all of them.
+        content[:1] == "{" if isinstance(content, str) else len(content) <= MAX_KEYS and not _NAMES.isdisjoint(content)
+        for content in [record.content for record in records]
+    ):
+        return records
     expanded = [inner for record in records for inner in expand(record)]
     decoding.check_count(len(expanded))
     return expanded

@@ -236,7 +236,7 @@ def test_bodies_that_arrive_share_a_limit_of_memory(intake, monkeypatch):
         headers = [(b"authorization", f"Splunk {intake.token}".encode()), (b"content-length", b"17")]
         scope = {"type": "http", "method": "POST", "path": EVENT, "query_string": b"", "headers": headers}
         waiting = asyncio.create_task(intake.front(scope, slowly, send))
-        while not intake.front._arriving:
+        while not intake.front._arriving.total:
             await asyncio.sleep(0.001)
         refused = await intake.post_async(EVENT, b'{"event":"' + b"x" * 80 + b'"}')
         hold.set()

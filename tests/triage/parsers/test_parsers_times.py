@@ -2,6 +2,9 @@
 
 import pytest
 
+from triage import parsers
+from triage.contracts import Record
+from triage.features.tokens import IGNORED_FIELDS
 from triage.parsers import times
 
 T = 1_766_833_369.0  # 2025-12-27T11:02:49Z
@@ -23,6 +26,35 @@ NEW_YEAR = 1_767_225_600.0  # 2026-01-01T00:00:00Z
         ("27/Dec/2025:06:02:49 -0500", T),
         ("2025/12/27 11:02:49", T),
         ("Sat Dec 27 11:02:49.5 2025", T + 0.5),
+        ("2025-12-27T11:02:49+00", T),
+        ("20251227T110249Z", T),
+        ("2025-12-27 13:02:49 CEST", T),
+        ("2025-12-27 03:02:49 PST", T),
+        ("2025-12-27 11:02:49 XYZ", T),
+        ("Sat, 27 Dec 2025 12:02:49 +0100", T),
+        ("Sat Dec 27 12:02:49 CET 2025", T),
+        ("Dec 27 2025 11:02:49", T),
+        ("27-Dec-2025 11:02:49.500", T + 0.5),
+        ("27.12.2025 11:02:49", T),
+        ("12/27/2025 11:02:49 AM", T),
+        ("12/27/2025, 11:02:49 PM", T + 43_200),
+        ("12/27/2025 12:02:49 AM", T - 39_600),
+        ("27/12/2025 11:02:49", T),
+        ("2025.12.27 11:02:49", T),
+        ("2025/12/27 - 11:02:49", T),
+        ("20251227 11:02:49", T),
+        ("20251227-11:2:49:250", T + 0.25),
+        ("20251227110249", T),
+        ("25/12/27 11:02:49", T),
+        ("12/27/25 11:02:49", T),
+        ("251227 110249", T),
+        ("2025-12-27-11.02.49.500000", T + 0.5),
+        ("134113069690000000", T),
+        ("2025-12-27T11:02:60Z", T + 11),
+        ("2025-12-27 24:61:00", None),
+        ("27/Dec/2025:24:61:00 +0000", None),
+        ("Sat Dec 27 25:02:49 2025", None),
+        ("12/27/2025 13:02:49 PM", None),
         ("1766833369", T),
         ("1766833369.25", T + 0.25),
         ("1766833369000", T),
@@ -71,6 +103,72 @@ def test_a_year_that_is_there_is_believed() -> None:
     assert times.from_bsd("Dec 27 2025 11:02:49", NEW_YEAR) == (T, False)
 
 
+@pytest.mark.parametrize(
+    ("stamp", "doubt"),
+    [
+        ("2025-12-27T11:02:49Z", ""),
+        ("2025-12-27T11:02:49.5+01:00", ""),
+        ("2025-12-27T11:02:49-08", ""),
+        ("2025-12-27 11:02:49 UTC", ""),
+        ("17/Oct/2023:05:57:56 +1100", ""),
+        ("Sat Dec 27 12:02:49 CET 2025", ""),
+        ("1766833369.25", ""),
+        ("2025-12-27T11:02:49", "zone"),
+        ("2025-12-27", "zone"),
+        ("2025-12-27 11:02:49 XYZ", "zone"),
+        ("Sat Dec 27 11:02:49 2025", "zone"),
+        ("25/12/27 11:02:49", "zone"),
+        ("251227 110249", "zone"),
+        ("12-27 11:02:49.250", "year,zone"),
+        ("Dec 27 11:02:49", "year,zone"),
+        ("Dec 27 11:02:49.250", "year,zone"),
+    ],
+)
+def test_what_a_written_time_leaves_open(stamp: str, doubt: str) -> None:
+    assert times.doubts(stamp) == doubt
+
+
+@pytest.mark.parametrize(
+    ("when", "oddity"),
+    [
+        (NEW_YEAR, ""),
+        (NEW_YEAR + 600, ""),
+        (NEW_YEAR + 601, "future"),
+        (NEW_YEAR - 30 * 86_400, ""),
+        (NEW_YEAR - 30 * 86_400 - 1, "ancient"),
+    ],
+)
+def test_times_that_do_not_fit_their_arrival(when: float, oddity: str) -> None:
+    assert times.oddity(when, NEW_YEAR) == oddity
+
+
+def marks(line: str) -> dict[str, object]:
+    (event,) = parsers.parse([Record(line)], NEW_YEAR)
+    return {name: value for name, value in event.fields.items() if name.startswith("winnow.time_")}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("2025-12-31T23:59:59Z web-1 app: words", {}),
+        ("Dec 31 23:59:59 web-1 app: words", {times.INFERRED: "year,zone"}),
+        ("Jan  3 00:00:00 web-1 app: words", {times.INFERRED: "year,zone", times.FLAG: "ancient"}),
+        ("2026-01-01T00:10:01Z web-1 app: words", {times.FLAG: "future"}),
+        (
+            "2026-01-03T00:00:00Z web-1 app: words",
+            {times.FLAG: "future", "winnow.time_unparsed": "2026-01-03T00:00:00Z"},
+        ),
+        ("2019-01-01 00:00:00 INFO [main] words", {times.INFERRED: "zone", times.FLAG: "ancient"}),
+    ],
+)
+def test_what_was_supposed_about_a_time_is_marked(line: str, expected: dict[str, object]) -> None:
+    assert marks(line) == expected
+
+
+def test_marks_are_no_features() -> None:
+    assert {times.INFERRED, times.FLAG, "winnow.time_unparsed"} <= IGNORED_FIELDS
+
+
 @pytest.mark.parametrize("text", ["Feb 30 00:00:00", "Dec 27 11:02", "Foo 27 11:02:49"])
 def test_no_date_no_time(text: str) -> None:
     assert times.from_bsd(text, NEW_YEAR)[0] is None
@@ -85,6 +183,8 @@ def test_no_date_no_time(text: str) -> None:
         ("2025/12/27 11:02:49 words", "2025/12/27 11:02:49"),
         ("[27/Dec/2025:11:02:49 +0000] words", "27/Dec/2025:11:02:49 +0000"),
         ("[Sat Dec 27 11:02:49 2025] words", "Sat Dec 27 11:02:49 2025"),
+        ("12/27/2025, 11:02:49 AM words", "12/27/2025, 11:02:49 AM"),
+        ("20251227-11:2:49|words", "20251227-11:2:49"),
     ],
 )
 def test_a_line_of_any_format_may_begin_with_a_time(line: str, stamp: str) -> None:

@@ -107,8 +107,8 @@ def test_a_time_out_of_range_is_no_reason_to_lose_a_line(when):
 
 @pytest.mark.parametrize(
     ("when", "origin", "flag"),
-    [(RECEIVED - 40 * 86_400, "envelope", "ancient"), (RECEIVED + 3_600, "envelope", "future"), (RECEIVED, "envelope", None),
-     (RECEIVED + 90_000, "received", "future"), (5.0, "received", "ancient")],
+    [(RECEIVED - 40 * 86_400, "envelope", "ancient"), (RECEIVED + 3_600, "envelope", "future"),
+     (RECEIVED, "envelope", None), (RECEIVED + 90_000, "received", "future"), (5.0, "received", "ancient")],
 )  # fmt: skip
 def test_an_old_or_a_future_time_is_taken_and_marked(when, origin, flag):
     body = loki_json(({}, [[str(int(when * 10**9)), "kept"]]))
