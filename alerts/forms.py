@@ -12,7 +12,6 @@ from alerts.text import visible
 from triage import parsers
 from triage.models import Source
 
-
 MEBIBYTE = 2**20
 
 

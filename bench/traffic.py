@@ -35,13 +35,16 @@ def _ssh(rng: random.Random, time: float) -> dict[str, Any]:
 
 def _windows(rng: random.Random, time: float) -> dict[str, Any]:
     image, parent = rng.choice(IMAGES), rng.choice(IMAGES[:3])
+    host = f"ws-{rng.randrange(60):02d}.corp.example"
     return {
         "time": time,
+        "host": host,
+        "sourcetype": "winlogbeat",
         "event": {
             "winlog": {
                 "channel": "Microsoft-Windows-Sysmon/Operational",
                 "event_id": "1",
-                "computer_name": f"ws-{rng.randrange(60):02d}.corp.example",
+                "computer_name": host,
                 "event_data": {
                     "Image": f"C:\\Program Files\\Common\\{image}",
                     "ParentImage": f"C:\\Windows\\{parent}",
@@ -57,6 +60,8 @@ def _windows(rng: random.Random, time: float) -> dict[str, Any]:
 def _zeek(rng: random.Random, time: float) -> dict[str, Any]:
     return {
         "time": time,
+        "host": "sensor-1.corp.example",
+        "sourcetype": "zeek:conn",
         "event": {
             "_path": "conn", "ts": time, "uid": f"C{rng.getrandbits(80):020x}",
             "id.orig_h": f"10.20.{rng.randrange(4)}.{rng.randrange(1, 250)}",

@@ -50,9 +50,7 @@ def change_source(*, source_id: int, user: User, **settings: Any) -> dict[str, l
             for name, (_, value) in changes.items():
                 setattr(source, name, value)
             source.save(update_fields=list(changes))
-            audit.record_person(
-                action="change_source", user=user, details={"source_id": source.pk, "changes": changes}
-            )
+            audit.record_person(action="change_source", user=user, details={"source_id": source.pk, "changes": changes})
     cache.clear()
     return changes
 

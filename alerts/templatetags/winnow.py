@@ -115,6 +115,22 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 @register.filter
+def share(percent: float | None) -> str:
+    """Return a percentage for a table: never 100 % while something is missing, never 0 % while something is there.
+
+    >>> share(99.98), share(100.0), share(0.004), share(0.0), share(12.34)
+    ('>99.9 %', '100 %', '<0.1 %', '0 %', '12.3 %')
+    """
+    if percent is None:
+        return "not measured"
+    if percent in (0.0, 100.0):
+        return f"{percent:.0f} %"
+    if percent > 99.9:
+        return ">99.9 %"
+    return "<0.1 %" if percent < 0.1 else f"{percent:.1f} %"
+
+
+@register.filter
 def words(name: str) -> str:
     """Return a code name as words."""
     return str(name).replace("_", " ")

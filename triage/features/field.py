@@ -8,7 +8,6 @@ more, and how it compares with what was learned.
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from triage.features.counting import TABLES, VALUE_TOKEN, count_values
 from triage.features.mass import MassTable
 from triage.features.memory import Memory
 from triage.features.tokens import (
+    LONGEST_REMEMBERED,
     as_number,
     bucket,
     characters,
@@ -33,20 +33,19 @@ from triage.features.tokens import (
 TYPES = ("value", "shape", "word", "character", "size", "order")
 NOTHING = (0.0,) * len(TYPES)
 CAPS = {"value": 4_000, "shape": 500, "word": 4_000, "character": 200, "order": 6_000}
-#: What is remembered over all fields of a process, and how long a value may be for it: at most some 50 and 40 MB
-#: whatever a sender does. Remembering changes the speed, never the result.
-VALUES_REMEMBERED, LONGEST_REMEMBERED = 100_000, 200
-TEXTS_REMEMBERED = 20_000
-#: Forms of texts are remembered over all fields of a process in at most this many bytes.
-FORM_BYTES = 24 << 20
+#: What is remembered over all fields of a process, in bytes, whatever a sender does. Remembering changes the speed, never the result.
+VALUE_BYTES, MASKED_BYTES, FORM_BYTES = 24 << 20, 16 << 20, 24 << 20
+#: What a remembered entry takes beside its texts.
+ENTRY_BYTES = 400
 MAX_EVIDENCE = 25.0
 GRID = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0])
-
 
 #: What the evidence of a text rests on: its mask, its collapsed outline, its length.
 Form = tuple[str, str, int]
 #: Scaled evidence, one number per type, and the largest of it.
 Weighed = tuple[tuple[float, ...], float]
+_values: Memory[tuple["FieldModel", type, Any], Weighed] = Memory(VALUE_BYTES)
+_masked: Memory[tuple["FieldModel", str], tuple[float, float, float, float]] = Memory(MASKED_BYTES)
 _forms: Memory[tuple["FieldModel", Form], Weighed] = Memory(FORM_BYTES)
 
 
@@ -103,7 +102,7 @@ class FieldModel:
         if known is None:
             evidence = self.scaled(self.raw_form(*form))
             known = evidence, max(evidence)
-            _forms.keep((self, form), known, 400 + sys.getsizeof(form[0]) + sys.getsizeof(form[1]))
+            _forms.keep((self, form), known, ENTRY_BYTES + sys.getsizeof(form[0]) + sys.getsizeof(form[1]))
         return known
 
     def scaled(self, raw: Sequence[float]) -> tuple[float, ...]:
@@ -148,30 +147,29 @@ class FieldModel:
 
 def forget() -> None:
     """Forget every weighed value and form."""
-    _remembered.cache_clear()
+    _values.forget()
+    _masked.forget()
     _forms.forget()
 
 
 def weighed(model: FieldModel, value: Any) -> Weighed:
     """Return the scaled evidence of a value and the largest of it."""
-    if type(value) is str and len(value) > LONGEST_REMEMBERED:
-        return _weigh(model, value)
-    return _remembered(model, value)
+    key = (model, type(value), value)
+    known = _values.get(key)
+    if known is None:
+        evidence = model.scaled(model.raw(value))
+        known = evidence, max(evidence)
+        if type(value) is not str or len(value) <= LONGEST_REMEMBERED:
+            _values.keep(key, known, ENTRY_BYTES + sys.getsizeof(value))
+    return known
 
 
-def _weigh(model: FieldModel, value: Any) -> Weighed:
-    evidence = model.scaled(model.raw(value))
-    return evidence, max(evidence)
-
-
-@lru_cache(maxsize=VALUES_REMEMBERED, typed=True)
-def _remembered(model: FieldModel, value: Any) -> Weighed:
-    return _weigh(model, value)
-
-
-@lru_cache(maxsize=TEXTS_REMEMBERED)
 def _masked_evidence(model: FieldModel, masked: str) -> tuple[float, float, float, float]:
-    return model.masked_evidence(masked)
+    known = _masked.get((model, masked))
+    if known is None:
+        known = model.masked_evidence(masked)
+        _masked.keep((model, masked), known, ENTRY_BYTES + sys.getsizeof(masked))
+    return known
 
 
 def analyse(value: Any) -> dict[str, list[str]]:

@@ -4,9 +4,9 @@ Handed: events of one kind, as cells. Hands on: the evidence columns of an event
 """
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from triage import ecs
 from triage.features.columns import raw_table
-from triage.features.field import MAX_EVIDENCE, NOTHING, TYPES, FieldModel, weighed
+from triage.features.field import ENTRY_BYTES, MAX_EVIDENCE, NOTHING, TYPES, FieldModel, weighed
 from triage.features.mass import SEPARATOR, MassTable
+from triage.features.memory import Memory
 from triage.features.pairs import PAIR_SEPARATOR, PairTables
 from triage.features.tokens import pair_token
 
@@ -40,16 +41,19 @@ PAIR_FIELDS = (
 MAX_PAIR_FIELDS = 9
 MAX_FIELDS = 300
 PAIR_CAP = 6_000
-#: Combinations of pair tokens (each at most 80 characters) kept ready per kind.
-PAIRS_REMEMBERED = 4_000
+#: What is remembered of combinations of pair tokens, and of sets of field names, over all kinds of a process.
+PAIR_BYTES, NAME_BYTES = 12 << 20, 8 << 20
 SETS_CAP = 500
+
+
+_pairs: Memory[tuple["KindModel", tuple[str | None, ...]], tuple[float, float, float]] = Memory(PAIR_BYTES)
+_names: Memory[tuple[str, ...], str] = Memory(NAME_BYTES)
 
 
 class KindModel:
     """What is usual within one kind of events."""
 
     __slots__ = (
-        "_pair_cache",
         "_pair_plan",
         "_pair_tables",
         "fields",
@@ -75,7 +79,6 @@ class KindModel:
         self.pairs = dict(pairs)
         self.pair_names = tuple(dict.fromkeys(name for pair in self.pairs for name in pair))
         self.sets = sets
-        self._pair_cache: dict[tuple[str | None, ...], tuple[float, float, float]] = {}
         self._pair_plan: list[PairPlan] = []
         self._pair_tables: PairTables | None = None
         self.new_field = float(scales["new_field"])
@@ -115,12 +118,10 @@ class KindModel:
             return 0.0, 0.0, 0.0
         found = dict(cells)
         key = tuple([pair_token(found[name]) if name in found else None for name in self.pair_names])
-        known = self._pair_cache.get(key)
+        known = _pairs.get((self, key))
         if known is None:
             known = self._weigh_pairs(key)
-            if len(self._pair_cache) >= PAIRS_REMEMBERED:
-                self._pair_cache.clear()
-            self._pair_cache[key] = known
+            _pairs.keep((self, key), known, sum(map(sys.getsizeof, key), ENTRY_BYTES))
         return known
 
     def _weigh_pairs(self, tokens: tuple[str | None, ...]) -> tuple[float, float, float]:
@@ -147,8 +148,8 @@ class KindModel:
             (place[a], place[b], table.evidence.get, table.unseen, self.pair_scale[a, b])
             for (a, b), table in self.pairs.items()
         ]
-        self._pair_cache.clear()
         self._pair_tables = None
+        _pairs.forget()
 
     @property
     def pair_tables(self) -> PairTables:
@@ -219,10 +220,13 @@ def fields_together(cells: Cells) -> str:
     return join_names(tuple([name for name, _ in cells]))
 
 
-@lru_cache(maxsize=10_000)
 def join_names(names: tuple[str, ...]) -> str:
     """Return distinct names in order as one token."""
-    return ",".join(sorted(set(names)))[:1_000].replace(SEPARATOR, " ")
+    known = _names.get(names)
+    if known is None:
+        known = ",".join(sorted(set(names)))[:1_000].replace(SEPARATOR, " ")
+        _names.keep(names, known, sum(map(sys.getsizeof, names), ENTRY_BYTES + sys.getsizeof(known)))
+    return known
 
 
 def choose_pairs(fields: Mapping[str, FieldModel], total: int) -> list[tuple[str, str]]:

@@ -18,6 +18,8 @@ MAX_OUTLINED = 160
 #: Tables are stored with this character between tokens; no token may hold it.
 UNIT_SEPARATOR = "\x1f"
 MAX_WORDS = 250
+#: Longer texts are not remembered. With it what is remembered below takes some 20 MB at most.
+LONGEST_REMEMBERED = 200
 #: A token of a pair of fields has at most this many characters.
 PAIR_TOKEN = 80
 MAX_LIST = 12
@@ -157,19 +159,21 @@ def as_number(value: Any) -> float | None:
     return None
 
 
-@lru_cache(maxsize=50_000)
-def text_pair_token(text: str) -> str:
-    """Return the token a text has in a pair."""
-    number = as_number(text)
-    return mask(text)[:PAIR_TOKEN] if number is None else bucket(number)
-
-
 def pair_token(value: Any) -> str:
     """Return the token a value has in a pair."""
-    if type(value) is str and len(value) <= 200:
-        return text_pair_token(value)
+    if type(value) is str and len(value) <= LONGEST_REMEMBERED:
+        return _text_pair_token(value)
     # True and 1 are one key in a dict, so they must be one token too.
-    number = as_number(int(value) if isinstance(value, bool) else value)
+    return _pair_token(int(value) if isinstance(value, bool) else value)
+
+
+@lru_cache(maxsize=10_000)
+def _text_pair_token(text: str) -> str:
+    return _pair_token(text)
+
+
+def _pair_token(value: Any) -> str:
+    number = as_number(value)
     return mask(str(value))[:PAIR_TOKEN] if number is None else bucket(number)
 
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from triage import champion, heartbeat, state, store, training
+from triage import champion, heartbeat, state, store, training, watch
 from triage.models import ModelStatus, ModelVersion, WorkerHeartbeat
 
 MIN_FREE_BYTES = 2**30
@@ -85,6 +85,13 @@ def backlog() -> Finding:
     return Finding("backlog", healthy, f"{waiting:,} records waiting, {quarantined:,} in quarantine", fix)
 
 
+def sources() -> Finding:
+    """No source is silent, and none has changed its format."""
+    found = [f"{row.source.name}: {', '.join(state for state, _ in row.states)}" for row in watch.troubled()]
+    fix = "Look at the source's page: it says since when and why. Check its shipper, or pin its format."
+    return Finding("sources", not found, "; ".join(found) or "none is silent or has changed its format", fix)
+
+
 def disk() -> Finding:
     """The data directory is writable and has room."""
     free = shutil.disk_usage(settings.DATA_DIR).free
@@ -121,7 +128,7 @@ def hosts() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    database, migrations, broker, workers, champion_model, backlog, disk, model_store, llm, hosts,
+    database, migrations, broker, workers, champion_model, backlog, sources, disk, model_store, llm, hosts,
 )  # fmt: skip
 
 
@@ -129,7 +136,9 @@ def examine() -> list[Finding]:
     """Run every check; without a database, or before its migrations, only those that need none of it."""
     findings: list[Finding] = []
     for check in CHECKS:
-        if check in (workers, champion_model, backlog) and not all(finding.healthy for finding in findings[:2]):
+        if check in (workers, champion_model, backlog, sources) and not all(
+            finding.healthy for finding in findings[:2]
+        ):
             continue
         if check is migrations and not findings[0].healthy:
             continue

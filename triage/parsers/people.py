@@ -6,6 +6,8 @@ owner wrote: quoted ones end at their quote, bare ones at the first blank, and e
 
 import re
 
+from triage.parsers.addresses import lowered
+
 MAX_READ = 2_000
 _BARE = r"[^\s\"'`<>()\[\]{},;:=|/\\]"
 _NAME = rf"{_BARE}{{1,64}}(?:\\{{1,2}}{_BARE}{{1,64}})?"
@@ -20,7 +22,6 @@ _KEYED = re.compile(
     r"|principal(?:[ _-]?name)?"
     r"|identifier|identity|e-?mail(?:[ _-]?address)?|subject_user)[\"']?\s{0,2}(?:=|:(?!:)|=>)\s{0,2}"
     rf"(?:\\?\[?(?:{_QUOTED}|<(?P<angled>[^<>]{{1,128}})>|(?P<bare>{_NAME})))",
-    re.IGNORECASE,
 )
 _SURE_ROLE = r"(?:user ?name|user|account|acct|administrator|mailbox)"
 _ROLE = r"(?:user ?name|username input|user|login|account|acct|administrator|customer|member|mailbox)"
@@ -31,7 +32,6 @@ _MARKED = re.compile(
     rf"for|for|as|by|identity)"
     rf":? (?:{_QUOTED}|<(?P<angled>[^<>\s]{{1,128}})>|{_DOMAIN}\[(?P<square>[^\[\]\s]{{1,128}})\]"
     rf"|\((?P<round>[^()\s]{{1,128}})\))",
-    re.IGNORECASE,
 )
 #: ``for user x``, ``password for x``, ``login attempt for x from``: a bare name where only a name can stand.
 _FOR = re.compile(
@@ -42,20 +42,17 @@ _FOR = re.compile(
     rf"|{_KINDS.rstrip('?')}{_ROLE}|authenticating {_ROLE}|as {_ROLE}|(?:log(?:ged|ging)?[ -]?in|authenticated) "
     rf"as(?: {_ROLE})?"
     rf"|{_SURE_ROLE}) (?P<bare>{_NAME})",
-    re.IGNORECASE,
 )
 #: ``x failed to log in``, ``x was not found in``, ``x logged in``.
 _SUBJECT = re.compile(
     rf"(?:^|[\s:\]])(?P<bare>{_BARE}{{1,64}})(?: [\da-f.:]{{3,45}})? (?:failed to (?:log|auth|sign)|was not found "
     rf"in|logged (?:in|out|on)"
     r"|has logged|signed in|successfully logged|authenticated successfully|login failed|failed login)",
-    re.IGNORECASE,
 )
 #: ``Login failed: x (Remote IP``, ``login failed for db:d login:x``.
 _AFTER = re.compile(
     rf"(?:login|logon|sign-?in|authentication|password check|auth) (?:has )?fail\w{{1,3}}(?: for)?[: ] ?"
     rf"(?:{_QUOTED}|(?P<bare>{_NAME}))(?= \(| from| at |$|,)",
-    re.IGNORECASE,
 )
 #: Words of a sentence that stand where a name could.
 _WORDS = frozenset(
@@ -228,10 +225,11 @@ _EMPTY = frozenset(
 )
 
 
-def _value(match: re.Match[str]) -> tuple[str, bool]:
+def _value(match: re.Match[str], text: str) -> tuple[str, bool]:
     """Return the name that a match took and whether it was marked off by quotes or brackets."""
-    for group, value in match.groupdict().items():
-        if value is not None:
+    for group, found in match.groupdict().items():
+        if found is not None:
+            value = text[match.start(group) : match.end(group)]
             return value.strip() if group != "bare" else value.rstrip(".!?"), group != "bare"
     return "", False
 
@@ -277,8 +275,8 @@ def may_name(low: str) -> bool:
 
 def keyed(text: str) -> str:
     """Return the value of ``user=``, ``username:`` and the like."""
-    for match in _KEYED.finditer(text, 0, MAX_READ):
-        name, marked = _value(match)
+    for match in _KEYED.finditer(lowered(text), 0, MAX_READ):
+        name, marked = _value(match, text)
         if name and name.lower() not in _EMPTY and (marked or name.lower() not in _WORDS):
             return name
     return ""
@@ -289,10 +287,11 @@ def named(text: str) -> str:
     found = keyed(text)
     if found:
         return found
+    low = lowered(text)
     best, name = MAX_READ, ""
     for pattern in (_MARKED, _AFTER, _SUBJECT, _FOR):
-        for match in pattern.finditer(text, 0, best):
-            found, marked = _value(match)
+        for match in pattern.finditer(low, 0, best):
+            found, marked = _value(match, text)
             if _is_name(found, marked=marked):
                 best, name = min(best, match.start()), found
                 break

@@ -16,7 +16,8 @@ MAX_TEXT = 1024
 
 #: Upper ends of the ranges read as seconds, milliseconds, microseconds and nanoseconds since the epoch.
 #: Seconds end at 2400-01-01, which is 1970-06-07 in milliseconds: no unit's plausible range meets another's.
-_UNITS = ((13_569_465_600.0, 1.0), (253_402_300_800e3, 1e3), (253_402_300_800e6, 1e6), (253_402_300_800e9, 1e9))
+LATEST_SECONDS = 13_569_465_600.0
+_UNITS = ((LATEST_SECONDS, 1.0), (253_402_300_800e3, 1e3), (253_402_300_800e6, 1e6), (253_402_300_800e9, 1e9))
 
 
 def short_text(value: Any) -> str:

@@ -15,7 +15,7 @@ import orjson
 from triage.contracts import NO_ENVELOPE, Envelope, Record
 from triage.receivers import containers, decoding
 from triage.receivers.base import BodyError, Parameters
-from triage.receivers.envelope import defaults, seconds, short_text
+from triage.receivers.envelope import LATEST_SECONDS, MAX_TEXT, defaults, seconds, short_text
 
 
 class HecEvent:
@@ -80,14 +80,18 @@ def _envelope(value: dict[str, Any], inherited: Envelope, number: int) -> Envelo
     fields = value.get("fields")
     if fields is not None:
         _check_fields(fields, number)
-    when = seconds(value.get("time"))
+    when, host, source = value.get("time"), value.get("host"), value.get("source")
+    kind, index = value.get("sourcetype"), value.get("index")
+    # The usual shapes inline: this runs for every event, at the intake and again in the pipeline.
+    if type(when) is not float or not 0.0 <= when < LATEST_SECONDS:
+        when = seconds(when)
     return Envelope(
-        time=inherited.time if when is None else when,
-        host=short_text(value.get("host")) or inherited.host,
-        source=short_text(value.get("source")) or inherited.source,
-        sourcetype=short_text(value.get("sourcetype")) or inherited.sourcetype,
-        index=short_text(value.get("index")) or inherited.index,
-        fields=fields or None,
+        inherited.time if when is None else when,
+        host if type(host) is str and 0 < len(host) <= MAX_TEXT else short_text(host) or inherited.host,
+        source if type(source) is str and 0 < len(source) <= MAX_TEXT else short_text(source) or inherited.source,
+        kind if type(kind) is str and 0 < len(kind) <= MAX_TEXT else short_text(kind) or inherited.sourcetype,
+        index if type(index) is str and 0 < len(index) <= MAX_TEXT else short_text(index) or inherited.index,
+        fields or None,
     )
 
 

@@ -87,12 +87,11 @@ def _gzip(body: bytes, budget: Budget) -> bytes:
 
 
 def _deflate(body: bytes, budget: Budget) -> bytes:
-    left = budget.left
     try:
-        inflated, end = _zlib_member(body, 0, ZLIB_WINDOW, budget)
+        inflated, end = _zlib_member(body, 0, ZLIB_WINDOW, Budget(budget.left))
     except zlib.error:
-        budget.left = left
-        inflated, end = _zlib_member(body, 0, RAW_WINDOW, budget)
+        inflated, end = _zlib_member(body, 0, RAW_WINDOW, Budget(budget.left))
+    budget.take(len(inflated))
     if end != len(body):
         raise _damaged()
     return inflated

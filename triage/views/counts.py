@@ -11,11 +11,20 @@ from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from triage import store
-from triage.models import RawBatch
+from triage.models import RawBatch, SourceHealth
 from triage.views.api import api_access
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STAGE_HELP = "Records per stage, over all batches kept."
+#: Figure of a source's judgement -> series and help text.
+HEALTH_FIGURES = {
+    "per_minute": ("winnow_source_events_per_minute", "Events per minute and source, last 5 minutes."),
+    "coverage": ("winnow_source_parsed_share", "Share of events that a parser understood, last 24 hours."),
+    "unknown_share": ("winnow_source_unknown_fields_share", "Share of events with unknown fields, last 24 hours."),
+    "quiet_minutes": ("winnow_source_quiet_minutes", "Minutes since the last record."),
+    "day_future": ("winnow_source_future_events", "Events with a time of the future, last 24 hours."),
+    "day_ancient": ("winnow_source_ancient_events", "Events with a time long past, last 24 hours."),
+}
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
@@ -42,10 +51,12 @@ def stats(request: HttpRequest) -> HttpResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the Prometheus text exposition: stages, sources, queue depths."""
-    return HttpResponse("\n".join([*_stage_lines(), *_source_lines(), *_queue_lines(), ""]), content_type=CONTENT_TYPE)
+    return HttpResponse(
+        "\n".join([*_stage_lines(), *_source_lines(), *_health_lines(), *_queue_lines(), ""]), content_type=CONTENT_TYPE
+    )
 
 
-def _gauge(name: str, text: str, label: str, values: Iterable[tuple[str, int]]) -> Iterator[str]:
+def _gauge(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> Iterator[str]:
     yield f"# HELP {name} {text}"
     yield f"# TYPE {name} gauge"
     for value, number in values:
@@ -70,6 +81,31 @@ def _source_lines() -> Iterator[str]:
     )
     for position, (name, text) in enumerate(columns, start=1):
         yield from _gauge(name, text, "source", [(row[0], row[position]) for row in totals])
+
+
+def _health_lines() -> Iterator[str]:
+    """Yield the sources' last judgements; what was not measured has no line, rather than a 0."""
+    rows = list(SourceHealth.objects.select_related("source").order_by("source__name"))
+    for key, (name, text) in HEALTH_FIGURES.items():
+        measured = [(row.source.name, row.figures[key]) for row in rows if row.figures.get(key) is not None]
+        yield from _gauge(name, text, "source", measured)
+    lags = [(row.source.name, (row.figures.get("recent") or {}).get("lag")) for row in rows]
+    text = "Median seconds from an event's own time to its receipt, last 5 minutes; negative: its clock is ahead."
+    yield from _gauge(
+        "winnow_source_lag_seconds", text, "source", [(name, lag) for name, lag in lags if lag is not None]
+    )
+    yield "# HELP winnow_source_state 1 while the source is in this state."
+    yield "# TYPE winnow_source_state gauge"
+    for row in rows:
+        for state, _ in row.states:
+            yield f'winnow_source_state{{source="{row.source.name.translate(_ESCAPES)}",state="{state}"}} 1'
+    yield "# HELP winnow_source_refused_requests Requests refused per source and reason, last 24 hours."
+    yield "# TYPE winnow_source_refused_requests gauge"
+    for row in rows:
+        for column, count in sorted((row.figures.get("day_refused") or {}).items()):
+            reason = column.removeprefix("refused_")
+            name = row.source.name.translate(_ESCAPES)
+            yield f'winnow_source_refused_requests{{source="{name}",reason="{reason}"}} {count}'
 
 
 def _queue_lines() -> Iterator[str]:

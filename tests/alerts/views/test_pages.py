@@ -50,11 +50,11 @@ def test_a_page_of_many_costs_the_same(page, django_assert_num_queries):
     for _ in range(3):
         make_alert(source)
     page.get("/")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         page.get("/")
     for _ in range(60):
         make_alert(source)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         text = page.get("/").text
     assert text.count('class="row sev-') == 50
     assert "Load 50 more" in text

@@ -1,10 +1,13 @@
-"""What is remembered between events changes the speed, never the result, and has a bound."""
+"""What is remembered between events changes the speed, never the result, and has a bound in bytes."""
+
+import math
 
 import numpy as np
 
-from triage.features import field
+from triage.features import field, kind
 from triage.features.field import FieldModel, weighed
-from triage.features.tokens import shape
+from triage.features.kind import join_names
+from triage.features.tokens import LONGEST_REMEMBERED, shape
 
 
 def model() -> FieldModel:
@@ -13,11 +16,12 @@ def model() -> FieldModel:
 
 def test_a_remembered_value_weighs_what_it_weighed() -> None:
     learned = model()
-    first = [weighed(learned, value) for value in ("user1", "never", 7, True, "a" * 300)]
-    again = [weighed(learned, value) for value in ("user1", "never", 7, True, "a" * 300)]
-    field._remembered.cache_clear()
-    field._masked_evidence.cache_clear()
-    fresh = [weighed(learned, value) for value in ("user1", "never", 7, True, "a" * 300)]
+    values = ("user1", "never", 7, True, 1, "1", 7.0, math.nan, "a" * 300)
+    field.forget()
+    first = [weighed(learned, value) for value in values]
+    again = [weighed(learned, value) for value in values]
+    field.forget()
+    fresh = [weighed(learned, value) for value in values[::-1]][::-1]
     assert first == again == fresh
     assert all(most == max(evidence) for evidence, most in fresh)
 
@@ -32,12 +36,37 @@ def test_rescaling_forgets() -> None:
 
 def test_long_values_are_not_kept() -> None:
     learned = model()
-    field._remembered.cache_clear()
-    weighed(learned, "b" * (field.LONGEST_REMEMBERED + 1))
-    assert field._remembered.cache_info().currsize == 0
-    weighed(learned, "b" * field.LONGEST_REMEMBERED)
-    assert field._remembered.cache_info().currsize == 1
-    assert field._remembered.cache_info().maxsize == field.VALUES_REMEMBERED
+    field.forget()
+    weighed(learned, "b" * (LONGEST_REMEMBERED + 1))
+    assert len(field._values) == 0
+    weighed(learned, "b" * LONGEST_REMEMBERED)
+    assert len(field._values) == 1
+
+
+def test_values_and_masks_stay_within_their_bytes() -> None:
+    learned = model()
+    field.forget()
+    for number in range(500):
+        weighed(learned, f"{number}" + "é" * 190)
+        weighed(learned, "é" * (1_000 + number))
+        assert field._values.held <= field.VALUE_BYTES
+        assert field._masked.held <= field.MASKED_BYTES
+    assert field._values.held > 500 * 190
+    assert field._masked.held > 500 * 1_000
+    field.forget()
+    assert field._values.held == field._masked.held == field._forms.held == 0
+
+
+def test_sets_of_names_are_remembered_by_their_size_whoever_makes_them_up() -> None:
+    kind._names.forget()
+    cold = join_names(("b", "a", "b"))
+    assert cold == "a,b" == join_names(("b", "a", "b"))
+    assert len(kind._names) == 1
+    for number in range(300):
+        join_names(tuple(f"made-up-{number}-{place}" for place in range(1_000)))
+        assert kind._names.held <= kind.NAME_BYTES
+    assert 0 < len(kind._names) < 150
+    assert join_names(("b", "a", "b")) == cold
 
 
 def test_an_outline_collapses_runs_of_a_class_and_repeats() -> None:

@@ -130,6 +130,14 @@ def test_a_snappy_block_that_claims_more_than_the_budget_is_never_handed_to_the_
     assert (caught.value.code, handed) == ("too_large", [])
 
 
+def test_a_snappy_block_that_claims_more_than_it_can_hold_is_never_handed_to_the_decompressor(monkeypatch):
+    handed = []
+    monkeypatch.setattr(cramjam.snappy, "decompress_raw", handed.append)
+    with pytest.raises(BodyError) as caught:
+        snappy_block(b"\x80\x80\x80\x04" + b"\x00a" * 9, Budget(10**9))
+    assert (caught.value.code, handed) == ("damaged", [])
+
+
 def test_a_snappy_stream_under_the_name_of_the_block_format_is_read():
     assert inflate(COMPRESSED["x-snappy-framed"], "snappy", len(TEXT)) == TEXT
 

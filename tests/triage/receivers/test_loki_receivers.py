@@ -181,7 +181,8 @@ def test_labels_are_read_with_their_escapes(text, labels):
 @pytest.mark.parametrize(
     "text",
     ["job", '{job="x"', 'job="x"}', "{job=x}", '{job="x"} {a="b"}', '{job="x" a="b"}', '{="x"}', '{job="x}',
-     '{job=~"x"}', "{,}", "{" + ",".join(f'a{n}="x"' for n in range(MAX_LABELS + 1)) + "}",
+     '{job="x"}ab="c"}', '{job="x"xab="c"}', '{job=~"x"}', "{,}",
+     "{" + ",".join(f'a{n}="x"' for n in range(MAX_LABELS + 1)) + "}",
      '{a="' + "x" * 70_000 + '"}', "{" + " " * 60_000 + "x}", '{a="' + "\\" * 60_000 + "}"],
 )  # fmt: skip
 def test_labels_that_cannot_be_read_refuse_their_stream_alone(text):
