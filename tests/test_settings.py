@@ -55,7 +55,7 @@ def test_nothing_set_means_embedded(tmp_path: Path):
     assert database["ENGINE"] == "django.db.backends.sqlite3"
     assert database["NAME"] == str(tmp_path / "data" / "winnow.sqlite3")
     assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
-    assert found["CELERY_BROKER_URL"] == "filesystem://localhost"
+    assert found["CELERY_BROKER_URL"] == "spool://localhost"
     assert found["DEBUG"] is False
     assert found["LLM_DATA_POLICY"] == "pseudonymise"
     assert found["ALLOWED_HOSTS"] == ["127.0.0.1", "localhost", "[::1]"]

@@ -7,6 +7,8 @@ from celery import Celery
 from celery.schedules import crontab
 from celery.signals import worker_ready, worker_shutdown
 
+from triage import spool  # noqa: F401 - names the transport of CELERY_BROKER_URL
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "triage.settings")
 
 app = Celery("winnow")

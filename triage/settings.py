@@ -148,7 +148,7 @@ if REDIS_URL:
 else:
     for folder in ("messages", "control"):
         (_SPOOL / folder).mkdir(parents=True, exist_ok=True)
-    CELERY_BROKER_URL = "filesystem://localhost"
+    CELERY_BROKER_URL = "spool://localhost"  # triage.spool
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_SPOOL / "messages"),
         "data_folder_out": str(_SPOOL / "messages"),

@@ -142,11 +142,10 @@ def _run(client: Client, job: Job, is_done: Callable[[], bool]) -> str:
 def _settled(winnow: Winnow, marker: str) -> Counter[str]:
     """Wait until all records are there, or long enough to know that they will not be."""
     deadline = time.monotonic() + STORED_SECONDS
-    found = winnow.stored(marker)
-    while len(found) < RECORDS and time.monotonic() < deadline:
+    while len(winnow.stored(marker)) < RECORDS and time.monotonic() < deadline:
         time.sleep(0.5)
-        found = winnow.stored(marker)
-    return found
+    time.sleep(1.0)  # a second copy would still be on its way
+    return winnow.stored(marker)
 
 
 @contextlib.contextmanager
