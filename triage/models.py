@@ -121,7 +121,7 @@ class RawBatch(models.Model):
             models.Index(fields=["source", "-id"], name="rawbatch_by_source"),
             #: What is not done, per source: a claim takes turns over them, the intake adds up what each has waiting.
             models.Index(
-                fields=["source", "id", "status", "record_count"],
+                fields=["source", "status", "id", "record_count"],
                 condition=Q(processed_at__isnull=True),
                 name="rawbatch_waiting",
             ),

@@ -20,12 +20,12 @@ SCHEME = "spool"
 class Channel(filesystem.Channel):
     """A channel whose messages are written aside and then renamed."""
 
-    def _put(self, queue: str, message: Any, **_: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override] - two names above
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         folder = Path(self.data_folder_out)
         aside = folder / f".{name}.part"
         try:
-            aside.write_text(json.dumps(message, default=str))
+            aside.write_text(json.dumps(payload, default=str))
             os.replace(aside, folder / name)
         except OSError as error:
             raise ChannelError(f"cannot add {name} to {folder}") from error

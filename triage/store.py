@@ -49,6 +49,8 @@ EVENT_COLUMNS = (
 
 
 _rotation = turns.Rotation()
+#: What waits, in the words of the partial index ``rawbatch_waiting``.
+_RECEIVED = {"status": BatchStatus.RECEIVED, "processed_at__isnull": True}
 
 
 class LostLeaseError(RuntimeError):
@@ -67,10 +69,6 @@ class BatchOutcome:
     model_version_id: int | None
 
 
-def _claimable(now: dt.datetime) -> Q:
-    return Q(status=BatchStatus.RECEIVED) | Q(status=BatchStatus.PROCESSING, lease_until__lt=now)
-
-
 def _locked(rows: QuerySet[RawBatch]) -> QuerySet[RawBatch]:
     """Lock rows for this transaction; SQLite's immediate transactions lock the whole database already."""
     if connection.features.has_select_for_update_skip_locked:
@@ -85,9 +83,10 @@ def claim(owner: str, max_records: int) -> list[StoredBatch]:
     """
     now = timezone.now()
     with transaction.atomic():
-        turn = _turn()
+        queues = _expired(now)
+        turn = _turn(queues)
         rows_each = CLAIM_ROWS // max(1, len(turn))  # what is locked here, another worker passes over
-        queues = {source_id: _head(source_id, now, rows_each) for source_id in turn}
+        queues = {source_id: [*queues.get(source_id, []), *_head(source_id, rows_each)] for source_id in turn}
         chosen = turns.choose(queues, max_records=max_records, max_bytes=CLAIM_BYTES, max_batches=CLAIM_ROWS)
         if not chosen:
             return []
@@ -101,20 +100,26 @@ def claim(owner: str, max_records: int) -> list[StoredBatch]:
     return list(stored_batches(RawBatch.objects.filter(pk__in=chosen, status=BatchStatus.PROCESSING)))
 
 
-def _turn() -> list[int]:
+def _expired(now: dt.datetime) -> dict[int, list[turns.Waiting]]:
+    """Lock and return, per source, the batches whose worker lost its lease; they are older than those that wait."""
+    rows = _locked(RawBatch.objects.filter(status=BatchStatus.PROCESSING, lease_until__lt=now)).order_by("id")
+    found: dict[int, list[turns.Waiting]] = {}
+    for source_id, *row in rows.values_list("source", "pk", "record_count", "body_bytes")[:CLAIM_ROWS]:
+        found.setdefault(source_id, []).append(turns.Waiting(*row))
+    return found
+
+
+def _turn(expired: Iterable[int]) -> list[int]:
     """Return the sources that are looked at in this claim, the one whose turn it is first."""
-    of_source = RawBatch.objects.filter(
-        source=OuterRef("pk"), processed_at__isnull=True, status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING]
-    )
-    waiting = Source.objects.filter(Exists(of_source)).order_by("pk").values_list("pk", flat=True)
-    return _rotation.next(list(waiting))
+    received = RawBatch.objects.filter(source=OuterRef("pk"), **_RECEIVED)
+    waiting = Source.objects.filter(Exists(received)).values_list("pk", flat=True)
+    return _rotation.next(sorted({*waiting, *expired}))
 
 
-def _head(source_id: int, now: dt.datetime, limit: int) -> list[turns.Waiting]:
-    """Lock and return the oldest claimable batches of a source."""
-    waiting = RawBatch.objects.filter(_claimable(now), source=source_id, processed_at__isnull=True)
-    rows = _locked(waiting).order_by("id").values_list("pk", "record_count", "body_bytes")
-    return [turns.Waiting(*row) for row in rows[:limit]]
+def _head(source_id: int, limit: int) -> list[turns.Waiting]:
+    """Lock and return the oldest waiting batches of a source."""
+    rows = _locked(RawBatch.objects.filter(source=source_id, **_RECEIVED)).order_by("id")
+    return [turns.Waiting(*row) for row in rows.values_list("pk", "record_count", "body_bytes")[:limit]]
 
 
 def _quarantine_killers(batch_ids: Sequence[int]) -> None:

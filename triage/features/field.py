@@ -33,10 +33,11 @@ from triage.features.tokens import (
 TYPES = ("value", "shape", "word", "character", "size", "order")
 NOTHING = (0.0,) * len(TYPES)
 CAPS = {"value": 4_000, "shape": 500, "word": 4_000, "character": 200, "order": 6_000}
-#: What is remembered over all fields of a process, in bytes, whatever a sender does. Remembering changes the speed, never the result.
+#: What is remembered over all fields of a process, in bytes, whatever a sender does. It changes the speed, never
+#: the result.
 VALUE_BYTES, MASKED_BYTES, FORM_BYTES = 24 << 20, 16 << 20, 24 << 20
 #: What a remembered entry takes beside its texts.
-ENTRY_BYTES = 400
+ENTRY_BYTES = 600
 MAX_EVIDENCE = 25.0
 GRID = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0])
 

@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='rawbatch',
-            index=models.Index(condition=models.Q(('processed_at__isnull', True)), fields=['source', 'id', 'status', 'record_count'], name='rawbatch_waiting'),
+            index=models.Index(condition=models.Q(('processed_at__isnull', True)), fields=['source', 'status', 'id', 'record_count'], name='rawbatch_waiting'),
         ),
         migrations.AddField(
             model_name='intakeminute',

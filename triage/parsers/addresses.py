@@ -37,19 +37,22 @@ _PEER = re.compile(
     rf"{_BETWEEN}(?P<address>{_ONE}){_PORT}",
 )
 _SELF = re.compile(
-    r"(?<![A-Za-z\d])(?:(?:server(?:[ _]?(?:ip|addr|address))?|lip|laddr|s-ip|target[ _]?ip)[\"']?\s{0,2}[=:](?!:[^:])\s{0,2}"
-    r"|(?:dst|dest|destination|(?:dst|dest|destination)[ _]?(?:ip|addr|address)|local[ _]?(?:ip|addr|address)|server[ _](?:ip|addr|address))"
+    r"(?<![A-Za-z\d])(?:(?:server(?:[ _]?(?:ip|addr|address))?|lip|laddr|s-ip|target[ "
+    r"_]?ip)[\"']?\s{0,2}[=:](?!:[^:])\s{0,2}"
+    r"|(?:dst|dest|destination|(?:dst|dest|destination)[ _]?(?:ip|addr|address)|local[ _]?(?:ip|addr|address)"
+    r"|server[ _](?:ip|addr|address))"
     rf"(?:[\"']?\s{{0,2}}[=:](?!:[^:])\s{{0,2}}| )){_BETWEEN}(?P<address>{_ONE}){_PORT}",
 )
 #: ``to`` means a connection's end after ``from`` or a word of sending; one can also be bound or renewed to an address.
-_TO = re.compile(
-    r"(?P<sent>(?:connect\w{0,4}|connection|packets?|sent|sending|forward\w{0,4}|login|traffic|requests?|attempts?|access) )?"
-    rf"(?<![A-Za-z\d])to {_BETWEEN}(?P<address>{_ONE}){_PORT}",
+_TO = re.compile(rf"(?<![a-z\d])to {_BETWEEN}(?P<address>{_ONE}){_PORT}")
+_SENDING = re.compile(
+    r"(?:connect\w{0,4}|connection|packets?|sent|sending|forward\w{0,4}|login|traffic|requests?|attempts?|access) \Z"
 )
 _END = rf"\[?((?:\d{{1,3}}\.){{3}}\d{{1,3}}|{V6})(?:\]?[:.,/](\d{{1,5}}))?\]?"
 _ARROW = re.compile(rf"{_END} ?(?:->|=>|-->|>) ?{_END}(?!\d)")
 #: ``192.0.2.1:5000 (198.51.100.2:22)``: both ends of a connection.
 _PAIR = re.compile(rf"(?<![\w.:])({_ONE}):(\d{{1,5}}) \(({_ONE}):(\d{{1,5}})\)")
+_MAY_PAIR = re.compile(r":\d{1,5} \([\d:a-fA-F]")
 _QUICK = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d|::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:")
 #: ``host [192.0.2.1]:5000`` and ``(helo) [192.0.2.1]`` as exim, ``name (host[192.0.2.1])`` as proftpd writes the peer.
 _MAIL = re.compile(
@@ -61,7 +64,8 @@ _COMMON = re.compile(rf"({_ONE}) - ([^\s\"\[]{{1,128}}) (?:\[[^\]]{{1,64}}\] )?\
 _NAME_FIRST = re.compile(rf"([^\s\"\[\]:]{{1,64}}) - ({V4}|{V6}) \S")
 #: A line that begins with its peer: ``192.0.2.1:5000 text``, ``[192.0.2.1] text``, ``192.0.2.1 - text``.
 _FIRST = re.compile(
-    rf"(?:(?:\w{{8,20}}: )?(?:[\w.-]{{1,255}} (?=\[))?(\[|<)({_ONE})(?:[:#](\d{{1,5}}))?[^\]>\s]{{0,40}}[\]>]|({_ONE})(?:[:#](\d{{1,5}}):?(?= )|(?= - )|(?=: )"
+    rf"(?:(?:\w{{8,20}}: )?(?:[\w.-]{{1,255}} (?=\[))?(\[|<)({_ONE})(?:[:#](\d{{1,5}}))?[^\]>\s]{{0,40}}[\]>]"
+    rf"|({_ONE})(?:[:#](\d{{1,5}}):?(?= )|(?= - )|(?=: )"
     rf"|(?= ->)))"
 )
 _ASCII_LOW = {code: code + 32 for code in range(65, 91)}
@@ -148,7 +152,9 @@ def read(text: str, fields: Fields) -> bool:
     text = text[:MAX_READ]
     low = lowered(text)
     known = len(fields)
-    arrow = (_ARROW.search(text) if ">" in text else None) or (_PAIR.search(text) if " (" in text else None)
+    arrow = _ARROW.search(text) if "->" in text or "> " in text or "=>" in text else None
+    if arrow is None and _MAY_PAIR.search(text) is not None:
+        arrow = _PAIR.search(text)
     if arrow is not None and "source.ip" not in fields and put(fields, "source", arrow[1], arrow[2]):
         put(fields, "destination", arrow[3], arrow[4])
     for form in (_MAIL, _FTP) if "[" in text else ():
@@ -167,7 +173,8 @@ def _read_self(low: str, fields: Fields) -> None:
         if put(fields, "destination", match["address"], match[2]):
             return
     for match in _TO.finditer(low) if "to " in low else ():
-        if (match["sent"] or "source.ip" in fields) and put(fields, "destination", match["address"], match[3]):
+        sent = "source.ip" in fields or _SENDING.search(low, max(0, match.start() - 16), match.start()) is not None
+        if sent and put(fields, "destination", match["address"], match[2]):
             return
 
 

@@ -36,7 +36,7 @@ _KEYS: dict[str, str] = {
     "user.name": (
         "username user userusername userlogin login loginname accountname account uname principalname "
         "principal remoteuser clientusername authuser authenticateduser srcuser dstuser targetuser "
-        "sourceuser samaccountname actor performedby"
+        "sourceuser sourceusername destinationusername samaccountname actor performedby"
     ),
     "user.id": "userid uid",
     "user.email": "useremail email emailaddress",
@@ -44,23 +44,25 @@ _KEYS: dict[str, str] = {
     "log.level": "level loglevel severity levelname lvl severitytext priority",
     "process.name": "processname syslogidentifier appname program programname procname",
     "process.pid": "pid processid procid",
-    "process.command_line": "commandline cmdline command",
+    "process.command_line": "commandline cmdline processcommandline command",
     "process.executable": "exe executable",
     "process.thread.name": "threadname thread",
     "log.logger": "logger loggername sourcecontext",
     "service.name": "servicename",
-    "user_agent.original": "useragent httpuseragent headersuseragent agentstring ua",
-    "url.original": ("url uri requesturi requesturl originalurl fullurl httptarget httpurl requestpath httppath"),
-    "url.domain": "requesthost headershost authority httphost vhost",
-    "http.request.method": "method httpmethod requestmethod verb httpverb",
+    "user_agent.original": "useragent httpuseragent headersuseragent clientrequestuseragent agentstring ua",
+    "url.original": (
+        "url uri requesturi requesturl originalurl fullurl httptarget httpurl requestpath httppath clientrequesturi"
+    ),
+    "url.domain": "requesthost headershost authority httphost vhost clientrequesthost",
+    "http.request.method": "method httpmethod requestmethod clientrequestmethod verb httpverb",
     "http.request.referrer": "referer referrer httpreferer httpreferrer headersreferer",
     "http.request.id": "requestid reqid xrequestid",
     "http.response.status_code": (
         "statuscode httpstatus httpstatuscode responsestatus responsecode downstreamstatus httpresponsecode "
-        "responsestatuscode originstatus"
+        "responsestatuscode edgeresponsestatus originstatus"
     ),
     "http.response.body.bytes": ("bodybytessent bytessent responsesize downstreamcontentsize responselength"),
-    "event.action": "action securityaction eventaction eventname eventtype operation activity",
+    "event.action": "action securityaction deviceaction eventaction actiontype eventname eventtype operation activity",
     "event.code": "eventid",
     "error.code": "errorcode errcode",
     "error.message": "error errormessage err errormsg errmsg exceptionmessage errorreason",
@@ -73,7 +75,7 @@ _KEYS: dict[str, str] = {
     "rule.name": "rulename ruledescription signature",
     "rule.id": "ruleid signatureid",
     "file.path": "filepath",
-    "network.transport": "proto transport",
+    "network.transport": "proto transport protocol l4proto",
     "cloud.account.id": "awsaccountid",
     "aws.cloudwatch.log_group": "loggroup",
     "aws.cloudwatch.log_stream": "logstream",
@@ -188,8 +190,8 @@ def meaning(name: str, web: bool = False) -> tuple[str, int] | None:
 
 _TIME_KEYS = """
 timestamp time ts t datetime eventtime eventtimestamp logtime loggedat occurredat tdate asctime starttime startutc
-startlocal timeiso8601 timelocal timestampms timemillis eventcreated date created createdat realtimetimestamp
-timegenerated published generatedat requesttimestamp receivedat
+startlocal edgestarttimestamp timeiso8601 timelocal timestampms timemillis eventcreated date created createdat
+realtimetimestamp timegenerated published generatedat requesttimestamp receivedat
 """
 _TIMES = {key: rank for rank, key in enumerate(_TIME_KEYS.split())}
 

@@ -87,12 +87,16 @@ class Azure(DocumentParser):
             return 92
         if "resourceId" in content and "category" in content and isinstance(content.get("properties"), dict):
             return 90 if "time" in content or "timeStamp" in content else 0
+        if "ActionType" in content and "DeviceName" in content:
+            return 90 if "TimeGenerated" in content or "Timestamp" in content else 0
         if "createdDateTime" in content and "ipAddress" in content:
             return 90 if "appDisplayName" in content or "userPrincipalName" in content else 0
         return 90 if "activityDisplayName" in content and "initiatedBy" in content else 0
 
     def opened(self, content: dict[str, Any]) -> dict[str, Any]:
-        """With the columns decoded that are JSON inside text."""
+        """With the columns decoded that are JSON inside text; a hunting table's row as its stream writes it."""
+        if "ActionType" in content and "DeviceName" in content and "properties" not in content:
+            return {"category": f"AdvancedHunting-{_table(content)}", "properties": content}
         texts = {
             key: inner
             for key in _NESTED.intersection(content)
@@ -115,6 +119,9 @@ class Azure(DocumentParser):
         _add_category(category, content, fields)
         _add_outcome(fields)
         _add_level(fields)
+        transport = fields.get("network.transport")
+        if type(transport) is str:
+            fields["network.transport"] = transport.lower()
         _add_target(content, fields)
         return summarise(fields, "user.target.name", "azure.resource.id", "event.reason")
 
@@ -206,12 +213,9 @@ def _move_location(fields: Fields) -> None:
 
 
 def _settle_firewall(fields: Fields) -> None:
-    action, transport = fields.get("event.action"), fields.get("network.transport")
-    said = outcome_of(action)
+    said = outcome_of(fields.get("event.action"))
     if said:
         fields["event.outcome"] = said
-    if type(transport) is str:
-        fields["network.transport"] = transport.lower()
 
 
 #: In the process table the subject is the new process, and the initiating one its parent.

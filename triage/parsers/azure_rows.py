@@ -19,6 +19,7 @@ TIMES = (
     "TimeGenerated",
     "timeGenerated",
     "properties.createdDateTime",
+    "properties.TimeGenerated",
     "properties.activityDateTime",
 )
 

@@ -65,6 +65,8 @@ def rename(flat: Fields) -> Fields:
         _move(flat, web=False)
         if "http.request.method" in flat:
             _move(flat, web=True)
+        if "aws.cloudwatch.log_group" in flat and type(flat.get("owner")) is str and "cloud.account.id" not in flat:
+            flat["cloud.account.id"] = flat.pop("owner")
     for name, known in _ECS_TWINS:
         if name in flat and known not in flat:
             value = flat[name]
@@ -93,6 +95,7 @@ def _is_nobody(value: Any) -> bool:
     return type(value) is str and value.lower() in _NOBODY
 
 
+_TRANSPORTS = frozenset({"tcp", "udp", "icmp", "icmpv6", "ipv6-icmp", "sctp", "gre", "esp", "ah", "igmp"})
 #: Words for "nobody logged in", and Python's name for the only process it has.
 _NOBODY = frozenset({"", "-", "--", "anonymous", "anonymoususer", "unknown", "none", "mainprocess"})
 _TEXT_ONLY = frozenset(
@@ -113,6 +116,12 @@ def _put(flat: Fields, known: str, name: str) -> bool:
             flat[known] = level
             del flat[name]
         return bool(level)
+    if known == "network.transport":
+        if type(value) is not str or value.lower() not in _TRANSPORTS:
+            return False
+        flat[known] = value.lower()
+        del flat[name]
+        return True
     if known == "http.response.status_code":
         status = as_number(value)
         if status is None or not 100 <= status < 600:
@@ -187,9 +196,6 @@ def _settle(fields: Fields) -> None:
     code = fields.get("event.code")
     if type(code) is int:
         fields["event.code"] = str(code)
-    group, owner = fields.get("aws.cloudwatch.log_group"), fields.get("owner")
-    if group is not None and type(owner) is str and len(owner) == 12 and owner.isdigit():
-        fields.setdefault("cloud.account.id", owner)
 
 
 def _add_outcome(fields: Fields) -> None:

@@ -62,7 +62,8 @@ _LEVEL = re.compile(
 #: A bare number is a pid when a level, or a thread's number and a level, comes next.
 _PID = re.compile(
     r"\[(?:pid[ :=]?)?(\d{1,9})(?:[:.#](?:tid )?\d{1,20})?\]|pid[ :=](\d{1,9})|(\d{1,9})#\d{1,9}:?(?=\s)"
-    rf"|(\d{{1,9}})(?=\s{{1,8}}(?:\d{{1,9}}\s{{1,8}})?(?:(?:{_WORDS})\b|[VDIWEF]\s))|(?<=\d )(\d{{1,9}})(?=\s{{1,8}}[VDIWEF]\s)",
+    rf"|(\d{{1,9}})(?=\s{{1,8}}(?:\d{{1,9}}\s{{1,8}})?(?:(?:{_WORDS})\b|[VDIWEF]\s))|(?<=\d "
+    rf")(\d{{1,9}})(?=\s{{1,8}}[VDIWEF]\s)",
     re.IGNORECASE,
 )
 _PROGRAM = re.compile(r"(?P<name>[A-Za-z][\w.-]{0,63})\[(?P<pid>\d{1,9})\](?:\.(?P<level>[A-Z]{3,4}))?:?(?=\s)")

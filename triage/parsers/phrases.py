@@ -17,7 +17,8 @@ _KNOWLEDGE = (
     r"|auth\w{0,14}|passcode)"
 )
 _FAILED = re.compile(
-    rf"{_LOGIN}(?:\(\))?[ _-](?:attempt |request |handshake )?(?:was |has been |has |is )?(?:fail\w{{0,4}}|error\b|rejected"
+    rf"{_LOGIN}(?:\(\))?[ _-](?:attempt |request |handshake )?(?:was |has been |has |is )?(?:fail\w{{0,4}}|error\b"
+    rf"|rejected"
     rf"|denied|unsuccessful|refused|not permitted|invalid|is not allowed)"
     rf"|{_LOGIN} (?:attempt|request)\w? (?:\S{{1,64}} ){{0,8}}?(?:fail\w{{1,4}}|denied|rejected|rate-limited"
     rf"|invalid|incorrect|unsuccessful)"

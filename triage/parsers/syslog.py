@@ -76,10 +76,15 @@ def read_message(app: str, message: str, fields: Fields) -> None:
         _read_cisco(message, fields)
     elif "audit(" in message[:300] and auditd.read(message, fields) is not None:
         fields["event.module"] = "auditd"
-    elif app == "kernel" and phrases.read_packet(message, fields):
-        return
+    elif app == "kernel":
+        if not phrases.read_packet(message, fields):
+            phrases.read(message, fields)
     else:
         read_free(message, fields)
+
+
+#: Brackets, a level, a clock or a name with a colon: without one of them a message begins with its sentence.
+_MAY_HAVE_HEAD = re.compile(r"[\[(<{|]|[\d.]{2}|[A-Z]{4}|[\w.$:/-]{1,64}(?: - |: |:\Z|\[)|-|\\x1b|\x1b")
 
 
 def read_free(message: str, fields: Fields) -> None:
@@ -87,7 +92,8 @@ def read_free(message: str, fields: Fields) -> None:
     if web_lines.looks(message) and web_lines.read(message, fields):
         return
     text = heads.plain(message)
-    phrases.read(text[heads.read(text, 0.0, fields).end :], fields)
+    start = heads.read(text, 0.0, fields).end if _MAY_HAVE_HEAD.match(text) is not None else 0
+    phrases.read(text[start:], fields)
 
 
 def _read_cisco(message: str, fields: Fields) -> None:

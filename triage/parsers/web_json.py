@@ -8,6 +8,7 @@ from typing import Any
 
 from triage.contracts import Fields, ParsedEvent, Record
 from triage.parsers import addresses, times
+from triage.parsers.ecs_json import rename
 from triage.parsers.finish import finish, flatten
 from triage.parsers.web_lines import METHODS, add_status, add_target
 
@@ -98,7 +99,6 @@ _PLAIN = {
     "body_bytes_sent": "http.response.body.bytes",
     "size": "http.response.body.bytes",
     "DownstreamContentSize": "http.response.body.bytes",
-    "level": "log.level",
     "msg": "message",
 }
 _TIMES = (
@@ -196,6 +196,7 @@ class WebJson:
                     _PLAIN.get(name, name), value[0] if name in _PLAIN and isinstance(value, list) else value
                 )
         fields.pop("message", None)
+        rename(fields)
         size = fields.get("http.response.body.bytes")
         if type(size) is str and size.isascii() and size.isdigit() and len(size) < 16:
             fields["http.response.body.bytes"] = int(size)

@@ -22,7 +22,8 @@ _REQUEST = re.compile(
     r"(?P<target>/[^\s\"|]{0,2000}|https?:/[^\s\"|]{1,2000}|\*)(?:\s+HTTP/(?P<version>\d(?:\.\d)?))?(?:(?P=quote)"
     r"|\")?(?=[\s\"|\\:,;)]|\Z)"
 )
-_REQUEST_WORDS = (*(f"{method}" for method in METHODS.split("|")), '] "', ": 4", ": 2", ": 3", ": 5")
+#: A method in front of a target, a bracketed time before a quote, or a path with a status: nearly all lines have none.
+_MAY_ASK = re.compile(r"[A-Z]{3}\\?\"? {1,9}[\"/h*]|\] [^\"]{0,200}\"|[\w/]: [1-5]\d\d ")
 #: What a client sent that was no request at all still stands quoted between its time and its status.
 _AFTER = re.compile(
     r"\W{0,4}(?:status|returned|responded|response|took \S{1,16} and returned|code)?[ "
@@ -52,6 +53,10 @@ _PATH_FIRST = re.compile(rf"(?P<target>/[\w./-]{{1,200}}): (?P<status>[1-5]\d\d)
 
 def looks(text: str) -> bool:
     """Return whether a request may stand in the text; cheap."""
+    if "/" not in text:
+        return False
+    if _MAY_ASK.search(text, 0, MAX_READ) is None:
+        return False
     return (
         _JUNK.search(text, 0, 600) is not None
         or _REQUEST.search(text, 0, MAX_READ) is not None

@@ -1,4 +1,4 @@
-"""Windows events: as XML, and as JSON in the shapes shippers make of them.
+"""Windows events: as XML, as Snare's text, and as JSON in the shapes shippers make of them.
 
 Handed: the XML the event log renders, Winlogbeat documents (``winlog.*``), the XML turned into JSON
 (``{"Event": {"System": ..}}`` or without the outer ``Event``), and flat objects as NXLog and similar agents
@@ -8,7 +8,7 @@ write them. Hands on: one ECS shape; event data without an ECS home stays under 
 from typing import Any
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import times, windows_xml
+from triage.parsers import times, windows_snare, windows_xml
 from triage.parsers.finish import finish
 from triage.parsers.windows_codes import LEVELS, TARGET_ACTS, TARGET_IS_OTHER, meaning
 from triage.parsers.windows_shapes import WindowsEvent, from_flat, from_winlogbeat, from_xml, text_of
@@ -240,7 +240,7 @@ class Windows:
     def claim(self, record: Record) -> int:
         content = record.content
         if isinstance(content, str):
-            return 95 if windows_xml.is_event(content) else 0
+            return 95 if windows_xml.is_event(content) or windows_snare.MARK in content[:400] else 0
         if not isinstance(content, dict):
             return 0
         if isinstance(content.get("winlog"), dict):
@@ -258,11 +258,13 @@ class Windows:
         content: Any = record.content
         if self.claim(record) == 0:
             return None
+        fields: Fields = {}
+        if isinstance(content, str) and not windows_xml.is_event(content):
+            return self._finish(windows_snare.decode(content), fields, record, received_at)
         if isinstance(content, str):
             content = windows_xml.decode(content)
         if content is None:
             return None
-        fields: Fields = {}
         winlog = content.get("winlog")
         found: WindowsEvent | None
         if isinstance(winlog, dict):
@@ -272,6 +274,11 @@ class Windows:
         else:
             event = content.get("Event")
             found = from_xml(event if isinstance(event, dict) else content)
+        return self._finish(found, fields, record, received_at)
+
+    def _finish(
+        self, found: WindowsEvent | None, fields: Fields, record: Record, received_at: float
+    ) -> ParsedEvent | None:
         if found is None:
             return None
         _build(found, fields)

@@ -18,6 +18,8 @@ from triage.receivers.base import BodyError
 #: Deeper nesting is refused by the tolerant decoder; far below what recursion in CPython stands.
 MAX_DEPTH = 400
 MAX_DIGITS = 400
+#: What is left of a value that is too deep to be written down.
+SHOWN_DEPTH = 200
 #: Most records of one body; the position of a record is a part of its event's id.
 MAX_RECORDS = 2**20 - 1
 #: Most objects and arrays of one value: an empty one takes two bytes of the body and thirty times that in memory.
@@ -171,4 +173,19 @@ def as_text(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except (orjson.JSONEncodeError, RecursionError):
+        pass
+    try:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:  # of a document that was not searched for its depth
+        return orjson.dumps(_shallow(value, SHOWN_DEPTH)).decode()
+
+
+def _shallow(value: Any, levels: int) -> Any:
+    """Return a value with what is nested deeper than some levels replaced by words that say so."""
+    if not isinstance(value, dict | list):
+        return value
+    if not levels:
+        return f"(nested deeper than {SHOWN_DEPTH} levels)"
+    if isinstance(value, list):
+        return [_shallow(item, levels - 1) for item in value]
+    return {name: _shallow(item, levels - 1) for name, item in value.items()}

@@ -8,7 +8,7 @@ import pytest
 
 from triage.contracts import ParsedEvent
 from triage.features import baseline as room
-from triage.features import batch, field, pairs
+from triage.features import batch, field, kind, pairs
 from triage.features.baseline import EVERYTHING, MANY, Baseline
 from triage.features.kind import COLUMNS
 from triage.features.tokens import cells
@@ -118,7 +118,7 @@ def test_neither_order_nor_company_nor_memory_changes_a_row(learned: Baseline) -
 @pytest.mark.usefixtures("columns_only")
 def test_searched_and_laid_out_pair_tables_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     learned = Baseline.learn(usual(1_500), usual(400, seed=2))
-    (model,) = [model for kind, model in learned.kinds.items() if kind != EVERYTHING]
+    (model,) = [model for name, model in learned.kinds.items() if name != EVERYTHING]
     assert len(model.pairs) > 3
     events = odd(300, 9)
     monkeypatch.setattr(pairs, "SMALL_TABLE", 10**6)
@@ -130,6 +130,15 @@ def test_searched_and_laid_out_pair_tables_say_the_same(monkeypatch: pytest.Monk
     assert len(model.pair_tables._searched) == len(model.pairs)
     assert learned.rows(events).tobytes() == laid_out.tobytes()
     assert laid_out[:, COLUMNS.index("pair_most")].max() > 1.0
+
+
+def test_single_events_score_the_same_cold_and_warm(learned: Baseline) -> None:
+    events = [*usual(MANY - 1, 10), *odd(MANY - 1, 11)]
+    field.forget()
+    kind._pairs.forget()
+    cold = [learned.rows([event]).tobytes() for event in events]
+    assert 0 < kind._pairs.held <= kind.PAIR_BYTES
+    assert [learned.rows([event]).tobytes() for event in events] == cold
 
 
 def test_no_events_no_rows(learned: Baseline) -> None:

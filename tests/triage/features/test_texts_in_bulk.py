@@ -47,6 +47,18 @@ def test_plain_texts_take_the_fast_way_and_only_others_go_one_by_one(monkeypatch
     assert slow == odd
 
 
+def test_many_texts_are_joined_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [f"{number} of {'x' * (number % 50)}" for number in range(300)]
+    whole = masks(many), outlines(many)
+    sizes: list[int] = []
+    real = texts._mask_joined
+    monkeypatch.setattr(texts, "_mask_joined", lambda joined: sizes.append(len(joined)) or real(joined))
+    monkeypatch.setattr(texts, "BLOCK", 500)
+    assert (masks(many), outlines(many)) == whole
+    assert len(sizes) > 15
+    assert max(sizes) < 500 + 60 + 100
+
+
 def test_fewer_texts_than_pay_for_arrays_go_one_by_one() -> None:
     assert masks(["A1"] * (FEW - 1)) == ["a#"] * (FEW - 1)
     assert masks([]) == outlines([]) == []

@@ -196,6 +196,11 @@ def test_a_document_s_own_ecs_name_wins() -> None:
     assert fields == {"source.ip": "192.0.2.7", "client_ip": "192.0.2.8", "x": 1}
 
 
+def test_a_protocol_of_the_web_is_no_transport() -> None:
+    assert parsed({"proto": "HTTP/2.0", "x": 1}) == {"proto": "HTTP/2.0", "x": 1}
+    assert parsed({"proto": "TCP", "x": 1}) == {"network.transport": "tcp", "x": 1}
+
+
 def test_an_ecs_document_is_not_renamed() -> None:
     content = {"ecs": {"version": "8.17"}, "src_ip": "192.0.2.7", "user": "alice", "level": "info"}
     assert parsed(content) == {"ecs.version": "8.17", "src_ip": "192.0.2.7", "user": "alice", "level": "info"}

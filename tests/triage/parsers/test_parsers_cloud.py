@@ -90,6 +90,34 @@ def test_a_cluster_s_audit_event_inside_an_azure_record_is_read_as_what_it_is() 
     assert broken.fields["azure.properties.log"] == "{cut"
 
 
+def test_lines_of_a_log_subscription_are_read_as_what_they_are() -> None:
+    body = {
+        "messageType": "DATA_MESSAGE",
+        "owner": "111122223333",
+        "logGroup": "vpc-flows",
+        "logStream": "eni-1",
+        "subscriptionFilters": ["all"],
+        "logEvents": [
+            {
+                "id": "3",
+                "timestamp": 1766833300000,
+                "message": "2 111122223333 eni-1 10.0.0.5 203.0.113.9 40000 443 6 2 42 1766833369 1766833399 ACCEPT OK",
+            },
+            {"id": "4", "timestamp": 1766833300000, "message": orjson.dumps(TRAIL).decode()},
+            {"id": "5", "timestamp": 1766833300000, "message": "plain words"},
+        ],
+    }
+    records = receivers.get("hec_event").records(orjson.dumps({"event": body}), {})
+    flow, trail, plain = parsers.parse(records, RECEIVED_AT)
+    assert (flow.parser, trail.parser) == ("aws_lines", "cloudtrail")
+    assert (flow.timestamp, trail.timestamp, plain.timestamp) == (1766833369.0, 1766833369.0, 1766833300.0)
+    assert plain.message == "plain words"
+    for event in (flow, trail, plain):
+        assert event.fields["aws.cloudwatch.log_group"] == "vpc-flows"
+        assert event.fields["aws.cloudwatch.log_stream"] == "eni-1"
+    assert plain.fields["cloud.account.id"] == "111122223333"
+
+
 HEADER = "version vpc-id account-id srcaddr dstaddr action flow-direction srcport dstport protocol start log-status"
 FLOW = "5 vpc-1 111122223333 203.0.113.9 10.0.0.5 REJECT ingress 50000 22 6 1766833369 OK"
 
