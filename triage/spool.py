@@ -20,7 +20,8 @@ SCHEME = "spool"
 class Channel(filesystem.Channel):
     """A channel whose messages are written aside and then renamed."""
 
-    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override] - two names above
+    # kombu's own two classes disagree about the names of these.
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         folder = Path(self.data_folder_out)
         aside = folder / f".{name}.part"
