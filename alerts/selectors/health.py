@@ -65,8 +65,8 @@ def _read(row: SourceHealth) -> Health:
         per_minute=figures.get("per_minute"),
         coverage=_percent(figures.get("coverage")),
         unknown=_percent(figures.get("unknown_share")),
-        lag=None if lag is None else health.span(max(0.0, lag)),
-        lag_p95=None if p95 is None else health.span(max(0.0, p95)),
+        lag=_lag(lag),
+        lag_p95=None if p95 is None or p95 < 0 else health.span(p95),
         skew=_skew(lag),
         skewed=any(name == health.SKEWED for name, _ in row.states),
         future=figures.get("day_future") or 0,
@@ -82,6 +82,13 @@ def _read(row: SourceHealth) -> Health:
 
 def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
+
+
+def _lag(lag: float | None) -> str | None:
+    """Return a lag in words; with a clock that is ahead it cannot be measured."""
+    if lag is None or lag < -NOTABLE_SKEW:
+        return None
+    return "under 1 s" if lag < 1 else health.span(lag)
 
 
 def _skew(lag: float | None) -> str | None:

@@ -14,20 +14,25 @@ from django.apps import apps
 from django.conf import settings
 from whitenoise import WhiteNoise
 
-from triage.intake import database
+from triage.intake import database, errors
 from triage.intake.commit import GroupCommit
+from triage.intake.errors import Disconnected, Refusal
 from triage.intake.front import Front
-from triage.intake.http import Receive, Scope, Send, json_reply, request_of, send_reply
+from triage.intake.http import Message, Receive, Request, Scope, Send, json_reply, read_body, request_of, send_reply
 from triage.intake.limits import Limits
 from triage.intake.routes import endpoint_for
 from triage.intake.tally import Tally
 
 PAGE_THREADS = 8
-#: Nobody uploads to the pages or the API; their bodies are read into memory.
-MAX_PAGE_BODY_BYTES = 2**20
+#: Nobody uploads to the pages or the API; their bodies are read into memory: one, and all that arrive together.
+MAX_PAGE_BODY_BYTES = 2**18
+MAX_PAGE_BODIES_BYTES = 2**25
 STATIC_MAX_AGE_SECONDS = 300
 
 TOO_LARGE = json_reply(413, {"error": {"code": "too_large", "message": "The body is too large."}})
+BUSY = json_reply(503, {"error": {"code": "busy", "message": "Try again later."}}, (b"retry-after", b"5"))
+TOO_SLOW = json_reply(408, {"error": {"code": "timeout", "message": "The body did not arrive in time."}})
+PAGE_REFUSALS = {errors.TOO_LARGE: TOO_LARGE, errors.BUSY: BUSY, errors.TIMEOUT: TOO_SLOW}
 
 
 def static_folders() -> list[Path]:
@@ -44,6 +49,16 @@ def with_static_files(django: Any) -> Any:
     return files
 
 
+def _with_body(body: bytes, receive: Receive) -> Receive:
+    """Return the channel of a request whose body has come, so that no thread of the pages waits for a slow sender."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return next_message
+
+
 def _in_turn(*steps: Callable[[], None]) -> None:
     for step in steps:
         step()
@@ -57,6 +72,7 @@ class Application:
 
     def __init__(self, django: Any, *, wake: Callable[[], object]) -> None:
         self._pages: Any = WSGIMiddleware(with_static_files(django), workers=PAGE_THREADS)
+        self._page_bytes = 0
         self._doorbell = database.Doorbell(wake)
         backlog, limits = database.Backlog(), Limits()
         tally = Tally(limits)
@@ -82,10 +98,26 @@ class Application:
             await self._intake(scope, receive, send)
             return
         request = request_of(scope)
-        if (request.declared_length or 0) > MAX_PAGE_BODY_BYTES:
-            await send_reply(send, request, TOO_LARGE, MAX_PAGE_BODY_BYTES)
+        try:
+            body = await self._page_body(request, receive)
+        except Disconnected:
             return
-        await self._pages(scope, receive, send)
+        except Refusal as refusal:
+            await send_reply(send, request, PAGE_REFUSALS[refusal.reason], MAX_PAGE_BODY_BYTES)
+            return
+        await self._pages(scope, _with_body(body, receive), send)
+
+    async def _page_body(self, request: Request, receive: Receive) -> bytes:
+        """Return the body of a request for Django, within the memory that all of them share while they arrive."""
+        is_chunked = b"transfer-encoding" in request.headers
+        size = MAX_PAGE_BODY_BYTES if is_chunked else min(request.declared_length or 0, MAX_PAGE_BODY_BYTES)
+        if self._page_bytes + size > MAX_PAGE_BODIES_BYTES:
+            raise Refusal(errors.BUSY)
+        self._page_bytes += size
+        try:
+            return await read_body(request, receive, MAX_PAGE_BODY_BYTES)
+        finally:
+            self._page_bytes -= size
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

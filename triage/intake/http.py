@@ -24,6 +24,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 #: A sender that is silent in mid-body for this long is given up (seconds).
 STALL_SECONDS = 30.0
+#: All of a body has this long (seconds), and longer by what it brings at this rate (bytes per second).
+BODY_SECONDS = 60.0
+SLOWEST_RATE = 1024.0
 MAX_QUERY_FIELDS = 50
 
 
@@ -88,6 +91,8 @@ async def read_body(request: Request, receive: Receive, limit: int) -> bytes:
         raise Refusal(errors.TOO_LARGE, "the declared length is larger than the limit")
     parts: list[bytes] = []
     size, more = 0, True
+    clock = asyncio.get_running_loop().time
+    begun = clock()
     while more:
         message = await _next(receive)
         if message["type"] != "http.request":
@@ -96,6 +101,8 @@ async def read_body(request: Request, receive: Receive, limit: int) -> bytes:
         size += len(part)
         if size > limit:
             raise Refusal(errors.TOO_LARGE, "the body is larger than the limit")
+        if clock() - begun > BODY_SECONDS + size / SLOWEST_RATE:
+            raise Refusal(errors.TIMEOUT, "the body comes too slowly")
         parts.append(part)
         more = message.get("more_body", False)
     request.body_is_read = True

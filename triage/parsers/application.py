@@ -7,11 +7,16 @@ understood; ``None`` when neither was, so that what nobody understands is counte
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import heads, phrases
+from triage.parsers import dates, heads, phrases, syslog, times
 from triage.parsers.finish import finish
 
 #: Facts that make a sentence understood.
 _FACTS = ("event.action", "source.ip", "destination.ip", "user.name")
+#: A syslog line behind something that a relay or a collector put before it.
+_INNER = re.compile(
+    rf"(?<=\s)(?P<time>{dates.MONTH} [ \d]?\d \d\d:\d\d:\d\d) (?P<host>[\w.@/-]{{1,255}}) "
+    rf"(?P<line>[^\s:\[]{{1,128}}(?:\[\d{{1,9}}\])?: )"
+)
 #: vsftpd names a session's account in brackets behind its pid.
 _SESSION = re.compile(r"\[pid \d{1,9}\] \[([^\[\]]{1,128})\] (?:FAIL|OK|FTP|CONNECT)")
 
@@ -32,6 +37,9 @@ class Application:
         if not isinstance(content, str):
             return None
         text = heads.plain(content)
+        inner = _INNER.search(text, 1, 160)
+        if inner is not None:
+            return self._parse_inner(inner, record, received_at)
         fields: Fields = {}
         head = heads.read(text, received_at, fields)
         session = _SESSION.search(text, 0, 200)
@@ -43,3 +51,21 @@ class Application:
         if not understood:
             return None
         return finish(self.name, record, received_at, fields, message=content, when=head.when, stamp=head.stamp)
+
+    def _parse_inner(self, inner: re.Match[str], record: Record, received_at: float) -> ParsedEvent | None:
+        """Read the syslog line; the time before it knows its year, where there is one."""
+        text = inner.string
+        fields: Fields = {}
+        outer = heads.read(text[: inner.start()], received_at, {})
+        event = syslog.Syslog().parse(Record(text[inner.start() :]), received_at)
+        if event is None:
+            return None
+        fields.update(event.fields)
+        host = str(fields.get("host.name", "")).rpartition("@")[2].partition("/")[0]
+        if host:
+            fields["host.name"] = host
+        for mark in (times.INFERRED, times.FLAG):
+            fields.pop(mark, None)
+        when, stamp = (outer.when, outer.stamp) if outer.when is not None else (event.timestamp, inner["time"])
+        content = str(record.content)
+        return finish(self.name, record, received_at, fields, message=content, when=when, stamp=stamp)

@@ -20,6 +20,8 @@ _POSTGRES = re.compile(
     r"(?P<text>.*)",
     re.DOTALL,
 )
+#: A level in capitals and a colon: a line without one is spared the pattern above.
+_SAYS_LEVEL = re.compile(r"[A-Z]{3}: ")
 _CSV = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z]{2,5},(?:\"[^\"]*\"|[^,]*),(?:\"[^\"]*\"|[^,]*),\d{1,9},"
 )
@@ -129,7 +131,7 @@ class Databases:
         head = content[:700]
         if _CSV.match(head) or _AUDIT.match(content[:4_000]) or _MYSQL.match(head) or _MARIADB.match(head):
             return 88
-        found = _POSTGRES.match(head)
+        found = _POSTGRES.match(head) if _SAYS_LEVEL.search(head) is not None else None
         return 87 if found is not None and _is_postgres(found) else 0
 
     def _claim_object(self, content: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ says which one is (``[Client 192.0.2.1]``); where none stands before it, the fir
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import addresses, heads, times
+from triage.parsers import addresses, heads, phrases, times
 from triage.parsers.addresses import V4, V6
 from triage.parsers.finish import finish
 
@@ -43,6 +43,8 @@ _TIME = re.compile(r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:
 _JUNK_END = re.compile(r"\" ([1-5]\d\d) (?:\d{1,12}|-)(?= |\Z)")
 _ADDRESS = re.compile(rf"(?<![\w.:@/=-])\[?({V4}|{V6})\]?(?::(\d{{1,5}}))?(?=[\s\],;|:\")-]|\Z)")
 _TOLD = re.compile(rf"\[[Cc]lient:? ({V4}|{V6})(?::\d{{1,5}})?\]|client: ({V4}|{V6})")
+#: ``192.0.2.1 - alice "`` and ``192.0.2.1 - alice [time] "`` right before the request.
+_ACCOUNT = re.compile(rf"(?:{V4}|{V6}) - ([^\s\"\[\]-][^\s\"\[]{{0,127}}) (?:\[[^\]]{{1,64}}\] )?\Z")
 _QUOTED_ADDRESS = re.compile(rf"\"\[?({V4}|{V6})\]?(?:[:,][^\"]{{0,128}})?\"")
 _AGENT = re.compile(
     r"\"((?:Mozilla|curl|Wget|python|Go-http|Opera|okhttp|Java|Apache|PostmanRuntime|Googlebot)[^\"]{0,512})\""
@@ -80,6 +82,9 @@ def read(text: str, fields: Fields) -> bool:
         addresses.put(fields, "source", told[1] or told[2], None)
     elif peer is not None:
         addresses.put(fields, "source", peer[1], peer[2] if peer.re is _ADDRESS else None)
+    account = _ACCOUNT.search(before)
+    if account is not None:
+        fields.setdefault("user.name", account[1])
     _add_request(request, fields)
     fields["event.category"] = "web"
     if status is not None:
@@ -181,6 +186,8 @@ class WebLines:
         head = heads.read(heads.plain(content), received_at, fields)
         if not read(content, fields):
             return None
+        if "event.outcome" not in fields:
+            phrases.read(content.rpartition('"')[2], fields)
         fields["event.dataset"] = "web.access"
         when, stamp = head.when, head.stamp
         if when is None:

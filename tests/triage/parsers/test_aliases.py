@@ -7,6 +7,7 @@ import pytest
 from triage import parsers
 from triage.contracts import Record
 from triage.parsers.aliases import meaning, time_rank
+from triage.parsers.finish import is_sound
 from triage.parsers.layouts import as_number, as_port, named_values, outcome_of, put, split_address
 from triage.parsers.levels import level_of
 
@@ -199,6 +200,23 @@ def test_a_document_s_own_ecs_name_wins() -> None:
 def test_a_protocol_of_the_web_is_no_transport() -> None:
     assert parsed({"proto": "HTTP/2.0", "x": 1}) == {"proto": "HTTP/2.0", "x": 1}
     assert parsed({"proto": "TCP", "x": 1}) == {"network.transport": "tcp", "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("message", "fields", "sound"),
+    [
+        ("x", {"zone": "null", "other": "nullable"}, True),
+        ("null", {}, True),
+        ("x", {"a": float("nan")}, False),
+        ("x", {"a": [float("inf"), 1]}, False),
+        ("x", {"a": [1, float("nan")]}, False),
+        ("a\x00", {}, False),
+        ("x", {"a": "\ud800"}, False),
+        ("x", {"a": "v" * 9000}, False),
+    ],
+)
+def test_only_what_needs_it_is_cleaned(message: str, fields: dict[str, Any], sound: bool) -> None:
+    assert is_sound(message, fields) is sound
 
 
 def test_an_ecs_document_is_not_renamed() -> None:

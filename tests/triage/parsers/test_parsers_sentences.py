@@ -40,7 +40,7 @@ def failed(user: str | None = None, address: str | None = None, port: int | None
     [
         ("failed login for user 'x' from 203.0.113.9", failed("x", "203.0.113.9")),
         ("from 203.0.113.9: failed login for user x", failed("x", "203.0.113.9")),
-        ("Failed login attempt for username \"bob\" from ip 203.0.113.9 (Wrong password)", failed("bob", "203.0.113.9")),
+        ("Failed login attempt for username \"bob\" from ip 203.0.113.9 (no password)", failed("bob", "203.0.113.9")),
         ("authentication failure; user=bob ip=203.0.113.9", failed("bob", "203.0.113.9")),
         ("ip=203.0.113.9 user=bob error=invalid_credentials login_failed", failed("bob", "203.0.113.9")),
         ("Invalid credentials for account <bob>, client: [2001:db8::9]:4000", failed("bob", "2001:db8::9", 4000)),
