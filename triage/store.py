@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from triage import documents, minutes, reading, turns
+from triage import documents, minutes, reading, turns, waiting
 from triage.contracts import StoredBatch
 from triage.models import (
     BatchStatus,
@@ -47,11 +47,6 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 
-_rotation = turns.Rotation()
-#: What waits, in the words of the partial index ``rawbatch_waiting``.
-_RECEIVED = {"status": BatchStatus.RECEIVED, "processed_at__isnull": True}
-
-
 class LostLeaseError(RuntimeError):
     """Another worker took the batch over; this one's result is thrown away."""
 
@@ -68,13 +63,6 @@ class BatchOutcome:
     model_version_id: int | None
 
 
-def _locked(rows: QuerySet[RawBatch]) -> QuerySet[RawBatch]:
-    """Lock rows for this transaction; SQLite's immediate transactions lock the whole database already."""
-    if connection.features.has_select_for_update_skip_locked:
-        return rows.select_for_update(skip_locked=True, of=("self",))
-    return rows
-
-
 def claim(owner: str, max_records: int) -> list[StoredBatch]:
     """Take waiting batches, up to a number of records (at least one batch, if any waits).
 
@@ -82,10 +70,10 @@ def claim(owner: str, max_records: int) -> list[StoredBatch]:
     """
     now = timezone.now()
     with transaction.atomic():
-        queues = _expired(now)
-        turn = _turn(queues)
+        expired = waiting.expired(now, CLAIM_ROWS)
+        turn = waiting.turn(expired)
         rows_each = CLAIM_ROWS // max(1, len(turn))  # what is locked here, another worker passes over
-        queues = {source_id: [*queues.get(source_id, []), *_head(source_id, rows_each)] for source_id in turn}
+        queues = {source: [*expired.get(source, ()), *waiting.head(source, rows_each)] for source in turn}
         chosen = turns.choose(queues, max_records=max_records, max_bytes=CLAIM_BYTES, max_batches=CLAIM_ROWS)
         if not chosen:
             return []
@@ -97,31 +85,6 @@ def claim(owner: str, max_records: int) -> list[StoredBatch]:
         )
     _quarantine_killers(chosen)
     return list(stored_batches(RawBatch.objects.filter(pk__in=chosen, status=BatchStatus.PROCESSING)))
-
-
-def _expired(now: dt.datetime) -> dict[int, list[turns.Waiting]]:
-    """Lock and return, per source, the batches whose worker lost its lease; they are older than those that wait."""
-    rows = _locked(RawBatch.objects.filter(status=BatchStatus.PROCESSING, lease_until__lt=now)).order_by("id")
-    found: dict[int, list[turns.Waiting]] = {}
-    for source_id, *row in rows.values_list("source", "pk", "record_count", "body_bytes")[:CLAIM_ROWS]:
-        found.setdefault(source_id, []).append(turns.Waiting(*row))
-    return found
-
-
-def _turn(expired: Iterable[int]) -> list[int]:
-    """Return the sources that are looked at in this claim, the one whose turn it is first."""
-    # Said by what it is not, so that the databases read it from the partial index alone; a search per source could
-    # walk through all the history of one that has nothing waiting.
-    others = [BatchStatus.PROCESSING, BatchStatus.DONE, BatchStatus.QUARANTINED]
-    received = RawBatch.objects.filter(processed_at__isnull=True).exclude(status__in=others)
-    waiting = received.order_by().values_list("source", flat=True).distinct()
-    return _rotation.next(sorted({*waiting, *expired}))
-
-
-def _head(source_id: int, limit: int) -> list[turns.Waiting]:
-    """Lock and return the oldest waiting batches of a source."""
-    rows = _locked(RawBatch.objects.filter(source=source_id, **_RECEIVED)).order_by("id")
-    return [turns.Waiting(*row) for row in rows.values_list("pk", "record_count", "body_bytes")[:limit]]
 
 
 def _quarantine_killers(batch_ids: Sequence[int]) -> None:
@@ -278,17 +241,17 @@ def requeue(batch_id: int) -> bool:
 
 def backlog_records() -> int:
     """Return how many acknowledged records are not stored as events yet (quarantine apart)."""
-    waiting = RawBatch.objects.filter(status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING])
-    return waiting.aggregate(total=Sum("record_count"))["total"] or 0
+    held = RawBatch.objects.filter(status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING])
+    return held.aggregate(total=Sum("record_count"))["total"] or 0
 
 
 def backlog_by_source() -> dict[int, int]:
     """Return per source how many acknowledged records are not stored as events yet (quarantine apart)."""
-    # As in _turn: from the partial index alone.
-    waiting = RawBatch.objects.filter(processed_at__isnull=True).exclude(
+    # As in waiting.turn: from the partial index alone.
+    held = RawBatch.objects.filter(processed_at__isnull=True).exclude(
         status__in=[BatchStatus.DONE, BatchStatus.QUARANTINED]
     )
-    return dict(waiting.order_by().values_list("source").annotate(Sum("record_count")))
+    return dict(held.order_by().values_list("source").annotate(Sum("record_count")))
 
 
 def stage_counts() -> dict[str, int]:
@@ -339,7 +302,7 @@ def write_scores(outcomes: Sequence[BatchOutcome], rows: Sequence[tuple[Any, ...
     with transaction.atomic():
         ids = [outcome.batch_id for outcome in outcomes]
         lockable = RawBatch.objects.filter(pk__in=ids, model_version__isnull=True)
-        still = set(_locked(lockable).values_list("pk", flat=True))
+        still = set(waiting.locked(lockable).values_list("pk", flat=True))
         todo = [row for row in rows if batch_and_position(row[5])[0] in still]
         _update_scores(todo)
         for outcome in outcomes:

@@ -103,6 +103,11 @@ class SourceRow:
     stale: bool
     health: Health | None = None
 
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether it is silent or has changed its format, as judged lately."""
+        return self.source.enabled and self.health is not None and self.health.troubled and not self.health.is_old
+
 
 def freshness() -> Freshness:
     """Return when the last records came in: one query."""
@@ -143,7 +148,7 @@ def sources() -> list[SourceRow]:
     rows = list(named.annotate(last_seen_at=Subquery(last, output_field=DateTimeField())))
     stats = _stats(RawBatch.objects.all())
     now = timezone.now()
-    return [
+    found = [
         SourceRow(
             source=row,
             last_seen_at=row.last_seen_at,
@@ -153,6 +158,7 @@ def sources() -> list[SourceRow]:
         )
         for row in rows
     ]
+    return sorted(found, key=lambda row: not row.needs_a_look)
 
 
 def source_row(source_id: int) -> SourceRow:

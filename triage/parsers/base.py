@@ -10,7 +10,11 @@ from triage.contracts import ParsedEvent, Record
 
 
 class Parser(Protocol):
-    """One log format."""
+    """One log format.
+
+    A parser that reads nothing but text, or nothing but objects, may say so in an attribute ``takes`` (``str`` or
+    ``dict``); it is then not asked about the other.
+    """
 
     name: str
 

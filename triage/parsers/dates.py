@@ -79,7 +79,7 @@ YEARLESS = re.compile(
     r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?(?!\d)"
 )
 _UNKNOWN_ZONE = re.compile(rf"(?<=\d) (?!(?:{NAMED_ZONE}|AM|PM)\Z)[A-Z]{{2,5}}\Z")
-HAS_YEAR = re.compile(r"\d{4}|\A\d\d/\d\d/\d\d |\A\d{6} \d{6}")
+HAS_YEAR = re.compile(r"(?<![.,\d])(?:19|20)\d\d|\A\d\d/\d\d/\d\d |\A\d{6} \d{6}")
 
 
 def clock(hour: str, minute: str, second: str, fraction: str | None) -> float | None:

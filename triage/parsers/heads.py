@@ -7,7 +7,7 @@ far as they are there, and where the sentence begins.
 import re
 
 from triage.contracts import Fields
-from triage.parsers import addresses, times
+from triage.parsers import addresses, dates, times
 
 LEVELS = {
     "trace": "trace",
@@ -79,6 +79,10 @@ _GAP = re.compile(r"[\s\-|,:]{1,12}")
 _EPOCH = re.compile(r"(\d{10}(?:\.\d{1,9})?)(?:\.\d)? (?=\S)")
 _COLOUR = re.compile(r"(?:\x1b|\\x1b|\\u001b)(?:\[[\d;]{0,12}m)?")
 _BEFORE_TIME = re.compile(r"(?:\[[^\[\]]{1,64}\]|\([A-Z]\)|[A-Z]{3,8}:?|[\w./-]{0,200}\d(?:_[\d:]{8})?|-)\s{1,4}")
+_KLOG = re.compile(
+    r"(?P<level>[IWEF])(?P<month>\d\d)(?P<day>\d\d) (?P<clock>\d\d:\d\d:\d\d\.\d{1,9})\s{1,8}(?P<thread>\d{1,9}) "
+    r"(?P<file>[\w./-]{1,96}:\d{1,6})\] "
+)
 MAX_TOKENS = 9
 
 
@@ -105,6 +109,8 @@ class Head:
 def read(text: str, received_at: float, fields: Fields) -> Head:
     """Read the parts a line begins with into the fields."""
     head = Head()
+    if _read_klog(text, received_at, fields, head):
+        return head
     _read_time(text, received_at, fields, head)
     position = head.end
     for _ in range(MAX_TOKENS):
@@ -124,6 +130,22 @@ def read(text: str, received_at: float, fields: Fields) -> Head:
             fields.setdefault("log.level", LEVELS[later[0].lower()])
             head.marks += 1
     return head
+
+
+def _read_klog(text: str, received_at: float, fields: Fields, head: Head) -> bool:
+    """``W1227 11:02:49.250000       1 controller.go:128] text``, as Kubernetes and others of Google's kin write."""
+    match = _KLOG.match(text)
+    if match is None:
+        return False
+    fields.setdefault("log.level", _LETTERS[match["level"]])
+    fields.setdefault("process.thread.id", int(match["thread"]))
+    fields.setdefault("log.origin.file.name", match["file"])
+    head.end, head.marks = match.end(), 3
+    stamp = f"{match['month']}-{match['day']} {match['clock']}"
+    yearless = dates.YEARLESS.match(stamp) if received_at else None
+    if yearless is not None:
+        head.when, head.stamp = times.from_yearless(yearless, received_at), stamp
+    return True
 
 
 def _read_time(text: str, received_at: float, fields: Fields, head: Head, start: int = 0) -> None:

@@ -23,7 +23,7 @@ _KEYED = re.compile(
     r"|identifier|identity|e-?mail(?:[ _-]?address)?|subject_user)[\"']?\s{0,2}(?:=|:(?!:)|=>)\s{0,2}"
     rf"(?:\\?\[?(?:{_QUOTED}|<(?P<angled>[^<>]{{1,128}})>|(?P<bare>{_NAME})))",
 )
-_SURE_ROLE = r"(?:user ?name|user|account|acct|administrator|mailbox)"
+_SURE_ROLE = r"(?:user ?name|user|account|acct|administrator|mailbox|benutzer|utilisateur|gebruiker|usuario|utente)"
 _ROLE = r"(?:user ?name|username input|user|login|account|acct|administrator|customer|member|mailbox)"
 _KINDS = r"(?:invalid |unknown |illegal |bad |nonexistent |non-existent |disabled |locked |existing |the |an? )?"
 #: ``user 'x'``, ``account "x"``, ``user <x>``, ``user [x]``, ``user (x)``.
@@ -61,6 +61,7 @@ _WORDS = frozenset(
         "about",
         "account",
         "accounts",
+        "added",
         "address",
         "admin_console",
         "after",
@@ -75,8 +76,8 @@ _WORDS = frozenset(
         "attempt",
         "attempts",
         "auth",
-        "authentication",
         "authenticated",
+        "authentication",
         "authenticator",
         "authority",
         "authorization",
@@ -85,18 +86,21 @@ _WORDS = frozenset(
         "because",
         "been",
         "before",
+        "both",
         "but",
         "by",
         "can",
         "cannot",
+        "changed",
         "check",
         "client",
         "connection",
-        "could",
         "connection_details",
+        "could",
         "credential",
         "credentials",
         "data",
+        "defined",
         "denied",
         "did",
         "disabled",
@@ -127,6 +131,7 @@ _WORDS = frozenset(
         "info",
         "information",
         "input",
+        "interaction",
         "interface",
         "invalid",
         "ip",
@@ -136,7 +141,6 @@ _WORDS = frozenset(
         "key",
         "list",
         "locked",
-        "login",
         "logged",
         "login",
         "mapping",
@@ -157,6 +161,7 @@ _WORDS = frozenset(
         "over",
         "page",
         "password",
+        "peer",
         "port",
         "process",
         "quota",
@@ -183,8 +188,8 @@ _WORDS = frozenset(
         "time",
         "to",
         "token",
-        "trying",
         "try",
+        "trying",
         "type",
         "unknown",
         "user",
@@ -250,6 +255,10 @@ def _is_name(name: str, *, marked: bool) -> bool:
 
 
 _KEY_WORDS = ("user", "login", "logon", "acct", "account", "uname", "usr", "principal", "identi", "mail", "set_id")
+MAX_KEYS = 16
+_ACTOR = re.compile(rf"(?:^|(?<=\bby ))user:? (?:{_QUOTED}|(?P<bare>{_NAME}))(?= [a-z]{{2,}}|,|\.|$)")
+#: ``Login OK: [alice/..]`` and ``Login incorrect (..): [alice]`` as FreeRADIUS writes them.
+_RADIUS = re.compile(r"login (?:ok|incorrect)[^\[]{0,128}\[(?P<square>[^\[\]/]{1,128})[\]/]")
 _REALM = re.compile(r"[A-Za-z][\w-]{1,31}\Z")
 _DOMAIN_NAME = re.compile(
     r"(?:[a-z0-9-]{1,63}\.){1,8}(?:com|org|net|local|lan|internal|example|edu|gov|io|de|fr|uk|localdomain)\Z",
@@ -275,11 +284,26 @@ def may_name(low: str) -> bool:
 
 def keyed(text: str) -> str:
     """Return the value of ``user=``, ``username:`` and the like."""
-    for match in _KEYED.finditer(lowered(text), 0, MAX_READ):
+    low = lowered(text)
+    position = 0
+    for _ in range(MAX_KEYS):
+        match = _KEYED.search(low, position, MAX_READ)
+        if match is None:
+            break
         name, marked = _value(match, text)
         if name and name.lower() not in _EMPTY and (marked or name.lower() not in _WORDS):
             return name
+        position = match.start() + 3  # what was no name may be the next key: "Login: user=<alice>"
     return ""
+
+
+def actor(text: str) -> str:
+    """Return the account that a sentence begins with, or that it says something was done by."""
+    match = _ACTOR.search(lowered(text), 0, MAX_READ)
+    if match is None:
+        return ""
+    name, marked = _value(match, text)
+    return name if _is_name(name, marked=marked) else ""
 
 
 def named(text: str) -> str:
@@ -289,7 +313,7 @@ def named(text: str) -> str:
         return found
     low = lowered(text)
     best, name = MAX_READ, ""
-    for pattern in (_MARKED, _AFTER, _SUBJECT, _FOR):
+    for pattern in (_RADIUS, _MARKED, _AFTER, _SUBJECT, _FOR):
         for match in pattern.finditer(low, 0, best):
             found, marked = _value(match, text)
             if _is_name(found, marked=marked):

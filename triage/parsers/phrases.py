@@ -17,6 +17,9 @@ _KNOWLEDGE = (
     r"|auth\w{0,14}|passcode)"
 )
 _FAILED = re.compile(
+    r"log-?in incorrect|anmeldung fehlgeschlagen|fehlerhafter? (?:log-?in|anmeld)|echec de (?:la )?(?:tentative de "
+    r")?connexion"
+    r"|échec de (?:la )?(?:tentative de )?connexion|mislukte (?:log-?in|aanmeld)|inicio de sesión fallido|"
     rf"{_LOGIN}(?:\(\))?[ _-](?:attempt |request |handshake )?(?:was |has been |has |is )?(?:fail\w{{0,4}}|error\b"
     rf"|rejected"
     rf"|denied|unsuccessful|refused|not permitted|invalid|is not allowed)"
@@ -50,6 +53,7 @@ _NOT_FAILED = re.compile(
     r"|attempts|logins)?[=:] ?0\b"
 )
 _SUCCEEDED = re.compile(
+    r"\blog-?in: user=|\blog-?in ok\b|session (?:opened|started|established) for \S|"
     rf"{_LOGIN}[ _-](?:attempt |request )?(?:was |has been |has |is )?(?:success\w{{0,4}}|succeeded|accepted"
     rf"|granted|ok\b|passed|complete)"
     rf"|(?<!un)success\w{{0,6}}[ _-](?:\S{{1,24}} ){{0,3}}?{_LOGIN}|(?<!not )(?<!never )logged[ -]in\b|signed in\b"
@@ -101,6 +105,10 @@ _ABOUT_LOGIN = (
     "no identification",
     "access denied",
     "session ",
+    "anmeldung",
+    "connexion",
+    "aanmeld",
+    "sesión",
 )
 _BAD_WORDS = (
     *(
@@ -134,6 +142,11 @@ _BAD_WORDS = (
         "doesn",
     ),
     "not ",
+    "fehl",
+    "echec",
+    "échec",
+    "mislukt",
+    "fallid",
     "no such",
     "too many",
     "exit before",
@@ -148,6 +161,11 @@ _GOOD_WORDS = (
     "granted",
     "authenticated",
     " for user",
+    "login: user",
+    "login ok",
+    "opened for",
+    "started for",
+    "established for",
     "verified",
     " ok",
     "passed",
@@ -194,6 +212,8 @@ def read(text: str, fields: Fields) -> bool:
     if ban is not None:
         fields.setdefault("event.action", ban[1].lower().replace(" ", "_"))
     name = people.keyed(text) if people.may_name(low) else ""
+    if not name and "user" in low:
+        name = people.actor(text)
     _add_user(name, fields)
     if "source.ip" in fields and "event.outcome" not in fields:
         _read_refusal(low, fields)

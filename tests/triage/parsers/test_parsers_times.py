@@ -120,6 +120,7 @@ def test_a_year_that_is_there_is_believed() -> None:
         ("25/12/27 11:02:49", "zone"),
         ("251227 110249", "zone"),
         ("12-27 11:02:49.250", "year,zone"),
+        ("12-27 11:02:49.250000", "year,zone"),
         ("Dec 27 11:02:49", "year,zone"),
         ("Dec 27 11:02:49.250", "year,zone"),
     ],

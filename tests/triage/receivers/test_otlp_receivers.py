@@ -221,7 +221,7 @@ def test_json_beyond_any_depth_is_refused_or_cut_but_never_a_fault():
     body = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":' + nested + b"}]}]}]}"
     record, = JSON.records(body, {})  # fmt: skip
     assert TOO_DEEP in record.content
-    assert JSON.raw(body, {}, 0) == TOO_DEEP
+    assert JSON.raw(body, {}, 0).startswith('{"resource":{},"scope":{},"logRecord":{"body":{"arrayValue":')
     with pytest.raises(BodyError):
         JSON.records(body.replace(nested, nested * 1).replace(b"1]", b"[" * 5000 + b"]" * 5000 + b"]"), {})
 
