@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +131,33 @@ def test_searched_and_laid_out_pair_tables_say_the_same(monkeypatch: pytest.Monk
     assert len(model.pair_tables._searched) == len(model.pairs)
     assert learned.rows(events).tobytes() == laid_out.tobytes()
     assert laid_out[:, COLUMNS.index("pair_most")].max() > 1.0
+
+
+@pytest.mark.usefixtures("columns_only")
+def test_a_pair_token_that_holds_the_separator_is_looked_up_as_one_text() -> None:
+    events = [
+        replace(event, fields={**event.fields, "user.name": "al\x1eice"}) if place % 3 == 0 else event
+        for place, event in enumerate(usual(900))
+    ]
+    learned = Baseline.learn(events[:600], events[600:])
+    rows = learned.rows(events[600:])
+    assert (rows + 0.0).tobytes() == one_by_one(learned, events[600:]).tobytes()
+
+
+@pytest.mark.usefixtures("columns_only")
+def test_events_whose_sum_may_not_be_exact_are_summed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    learned = Baseline.learn(usual(1_500), usual(400, seed=2))
+    (model,) = [model for name, model in learned.kinds.items() if name != EVERYTHING]
+    events = usual(60, 12)
+    alone: list[float] = []
+    real = kind.KindModel.row
+    monkeypatch.setattr(kind.KindModel, "row", lambda *given: alone.append(given[2]) or real(*given))
+    learned.rows(events)
+    assert alone == []
+    model.fields["user.name"].rescale(np.full(len(field.TYPES), 1e-12))
+    rows = learned.rows(events)
+    assert alone == [0.0] * len(events)
+    assert (rows + 0.0).tobytes() == one_by_one(learned, events).tobytes()
 
 
 def test_single_events_score_the_same_cold_and_warm(learned: Baseline) -> None:
