@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from triage.features.exact import exact_sum
+from triage.features.field import MAX_EVIDENCE
 from triage.features.mass import MassTable
 
-MAX_EVIDENCE = 25.0
 #: What a token is numbered when the event lacks the field, or when no table knows it.
 ABSENT, UNKNOWN = 0, 1
 #: Separates the two tokens of a pair.
