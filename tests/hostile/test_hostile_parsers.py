@@ -30,7 +30,9 @@ def check(events, records):
         assert len(event.fields) <= 256, record
         shown = orjson.dumps([event.message, event.fields])
         assert orjson.loads(shown) == [event.message, event.fields], record
-        assert b"\\u0000" not in shown, record
+        assert "\0" not in event.message, record
+        assert b"\\u0000" not in orjson.dumps([*event.fields.values()]).replace(b"\\\\", b""), record
+        assert not any("\0" in name for name in event.fields), record
         assert len(shown) <= 2**20, record
         assert event.timestamp_origin in ("event", "envelope", "received")
         assert -62_135_596_800 <= event.timestamp < 253_402_300_800, record

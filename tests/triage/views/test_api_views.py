@@ -9,6 +9,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from tests.documents import write_document
+from triage import store
 from triage.authentication import hash_token
 from triage.models import ApiToken, Event, ModelVersion, RawBatch, Source, WorkerHeartbeat, event_id
 from triage.views import openapi
@@ -42,6 +43,7 @@ def make_event(source, position, **changes):
         "log_level": "warning",
         "entity": "host:web-1",
     }
+    store.ensure_partitions([str(NOON.date())])
     event = Event.objects.create(**(values | changes))
     write_document(event.pk, event.message, fields, NOON)
     return event
