@@ -115,7 +115,7 @@ def pushed(data: bytes) -> bytes:
 
 def delivered(*data: bytes) -> bytes:
     records = [{"data": base64.b64encode(part).decode()} for part in data]
-    return orjson.dumps({"requestId": "r", "timestamp": 1, "records": records})
+    return orjson.dumps({"timestamp": 1, "records": records})  # without a request id, by which repeats are known
 
 
 def otlp_json_value(value: bytes) -> bytes:

@@ -6,7 +6,6 @@ atheris is no requirement (it has wheels for x86-64 Linux only): ``pip install a
 """
 
 import argparse
-import atexit
 import collections
 import contextlib
 import importlib
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 LIMIT = 4 * 2**20
 TOGETHER = 10
-#: atheris: bodies between two passes of the pipeline.
-DRAIN_EVERY = 100
 ROOMS = ["triage.receivers", "triage.parsers", "triage.intake"]
 
 
@@ -38,7 +35,7 @@ class Report:
 
     def __init__(self, engine: str, wanted: int) -> None:
         self.engine, self.wanted, self.begun = engine, wanted, time.monotonic()
-        self.bodies = self.events = 0
+        self.bodies = self.events = self.calls = 0
         self.statuses: collections.Counter[int] = collections.Counter()
         self.failures: list[str] = []
 
@@ -76,7 +73,7 @@ def own_database() -> None:
     logging.disable(logging.WARNING)
 
 
-def with_hypothesis(report: Report, seed: int) -> None:
+def with_hypothesis(report: Report, seed: int, only: str) -> None:
     """Send the same share of bodies to every endpoint; a failure is shrunk and does not stop the others."""
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import seed as seeded
@@ -87,8 +84,9 @@ def with_hypothesis(report: Report, seed: int) -> None:
     from tests.hostile.harness import Harness
 
     harness = Harness()
-    rounds = -(-report.wanted // (len(READING) * TOGETHER))
-    for endpoint in READING:
+    chosen = [endpoint for endpoint in READING if endpoint.name.startswith(only)]
+    rounds = -(-report.wanted // (len(chosen) * TOGETHER))
+    for endpoint in chosen:
         request = strategies.request_of(endpoint).map(partial(_sending, endpoint))
 
         @seeded(seed)
@@ -121,7 +119,7 @@ def _sending(endpoint: "Endpoint", request: tuple[bytes, dict[str, str]]) -> "Se
     return Sending(endpoint, *request)
 
 
-def with_atheris(report: Report, seed: int) -> None:
+def with_atheris(report: Report, seed: int, drain_every: int) -> None:
     """Let coverage of receivers, parsers and the front guide the bodies."""
     try:
         import atheris
@@ -130,19 +128,24 @@ def with_atheris(report: Report, seed: int) -> None:
             "atheris is not installed: pip install atheris (wheels exist for x86-64 Linux), or --engine hypothesis"
         )
     with atheris.instrument_imports(include=ROOMS):
+        own_database()
         from tests.hostile.endpoints import READING
         from tests.hostile.harness import Harness, Sending
     harness = Harness()
     headers_of = _headers()
 
     def attack(data: bytes) -> None:
+        report.calls += 1
+        if report.calls == report.wanted:  # nothing is told to Python when libFuzzer ends
+            report.events += harness.drain(show=20)
+            report.show()
         if len(data) < 2:
             return
         endpoint, headers = READING[data[0] % len(READING)], headers_of[data[1] % len(headers_of)]
         sending = Sending(endpoint, data[2:], headers)
         try:
             report.count([harness.send_all([sending])[0].status])
-            if report.bodies % DRAIN_EVERY == 0 or report.bodies == report.wanted - 1:
+            if report.bodies % drain_every == 0:
                 report.events += harness.drain(show=20)
         except BaseException as error:
             report.failures.append(f"{type(error).__name__}: {str(error)[:6000]}")
@@ -151,7 +154,6 @@ def with_atheris(report: Report, seed: int) -> None:
 
     folder = Path(tempfile.mkdtemp(prefix="winnow-corpus-"))
     _write_corpus(folder)
-    atexit.register(report.show)
     arguments = [
         sys.argv[0], str(folder), f"-runs={report.wanted}", f"-seed={seed}", "-max_len=4096", "-timeout=60",
         "-rss_limit_mb=2048", f"-dict={folder.parent / (folder.name + '.dict')}", "-print_final_stats=1",
@@ -237,10 +239,14 @@ def main() -> int:
     parser.add_argument("--bodies", type=int, default=100_000)
     parser.add_argument("--engine", choices=("hypothesis", "atheris", "scaling"), default="hypothesis")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="hypothesis: endpoints whose name begins so")
+    parser.add_argument(
+        "--drain-every", type=int, default=10, help="atheris: bodies between two passes of the pipeline"
+    )
     options = parser.parse_args()
     report = Report(options.engine, options.bodies)
     if options.engine == "atheris":
-        with_atheris(report, options.seed)
+        with_atheris(report, options.seed, options.drain_every)
         return 0
     own_database()
     if options.engine == "scaling":
@@ -248,7 +254,7 @@ def main() -> int:
         print(json.dumps(slow, indent=1))
         return len(slow) > 0
     with reported(report):
-        with_hypothesis(report, options.seed)
+        with_hypothesis(report, options.seed, options.only)
     return len(report.failures) > 0
 
 

@@ -146,7 +146,8 @@ def test_shapes_that_two_servers_read_differently_are_refused(running, lines, bo
 @pytest.mark.usefixtures("nothing_stored")
 @pytest.mark.parametrize(
     "start",
-    [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"\x00" * 100, b"GET\r\n\r\n",      b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"G@T / HTTP/1.1\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+    [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"\x00" * 100, b"GET\r\n\r\n",
+     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"G@T / HTTP/1.1\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
      b"GET \xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n", b"SSH-2.0-x\r\n"],
     ids=repr,
 )  # fmt: skip

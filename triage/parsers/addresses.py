@@ -78,12 +78,16 @@ _NOT_PEER = re.compile(
 )
 
 
+def _is_quad(parts: list[str]) -> bool:
+    return len(parts) == 4 and all(part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts)
+
+
 @lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
     """Return an address as it is stored, an empty string when it is none; ``::ffff:`` and zones are taken off."""
     if "." in text and ":" not in text:
         parts = text.split(".") if text.isascii() else []
-        return text if len(parts) == 4 and all(part.isdigit() and int(part[:4]) < 256 for part in parts) else ""
+        return text if _is_quad(parts) else ""
     plain = text.partition("%")[0]
     try:
         found = IPv6Address(plain)
