@@ -19,6 +19,7 @@ from triage.intake import errors
 from triage.intake.commit import Piece, Receipt
 from triage.intake.errors import Refusal
 from triage.intake.filter_path import FilterPath
+from triage.receivers import decoding
 from triage.receivers.base import BodyError
 from triage.receivers.es_bulk import Action, read_action, read_document
 
@@ -207,6 +208,7 @@ def read_bulk(body: bytes, index: str, filter_path: FilterPath) -> Bulk:
         raise Refusal(errors.NO_DATA, "request body is required")
     if body.count(b"\n") > 4 * MAX_ACTIONS:
         raise _too_many()
+    decoding.check_size(body)
     bulk = Bulk(ItemWriter(filter_path), filter_path, time.perf_counter())
     kept = _Kept(body.split(b"\n"))
     _read_lines(bulk, kept, index)

@@ -9,8 +9,10 @@ because shippers drop what a 500 answers.
 import asyncio
 import hashlib
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -38,6 +40,9 @@ logger = logging.getLogger(__name__)
 INLINE_BYTES = 64 * 2**10
 #: Large bodies worked on at once; each may take a multiple of the body limit in memory.
 LARGE_AT_ONCE = 2
+#: Of bodies above this only one is read at a time: as values, it may take fourteen times its size (bytes).
+HUGE_BYTES = 16 * 2**20
+_huge = threading.Lock()
 #: Body bytes that all requests together may hold while they arrive; one body may always come.
 MAX_ARRIVING_BYTES = 256 * 2**20
 #: What a body without a declared length counts for.
@@ -200,7 +205,8 @@ def _inflate_and_interpret(
 ) -> tuple[bytes, Reading]:
     """Return the body to store and what it is. A byte order mark goes, so that bodies can be joined."""
     body = inflate(wire, encoding, request.budget).removeprefix(b"\xef\xbb\xbf")
-    reading = endpoint.interpret(request, body)
+    with _huge if len(body) > HUGE_BYTES else nullcontext():
+        reading = endpoint.interpret(request, body)
     if reading.record_count > settings.MAX_RECORDS_PER_BATCH:
         raise Refusal(errors.TOO_LARGE, f"more than {settings.MAX_RECORDS_PER_BATCH} records")
     return (body if reading.body is None else reading.body), reading

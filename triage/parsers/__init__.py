@@ -56,6 +56,7 @@ TABLE: dict[str, str] = {
     "web_json": "triage.parsers.web_json:WebJson",
     "w3c": "triage.parsers.w3c:W3c",
     "databases": "triage.parsers.databases:Databases",
+    "devices": "triage.parsers.devices:Devices",
     "web_access": "triage.parsers.web_access:WebAccess",
     "syslog": "triage.parsers.syslog:Syslog",
     "linux_auth": "triage.parsers.linux_auth:LinuxAuth",

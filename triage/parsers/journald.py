@@ -9,6 +9,7 @@ from typing import Any
 from triage.contracts import Fields, ParsedEvent, Record
 from triage.parsers import syslog, times
 from triage.parsers.finish import MAX_MESSAGE, finish
+from triage.parsers.severities import SEVERITIES
 
 _MARKS = (
     "__REALTIME_TIMESTAMP",
@@ -74,7 +75,7 @@ class Journald:
             fields["process.pid"] = int(pid)
         priority = _text(content.get("PRIORITY"))
         if len(priority) == 1 and priority in "01234567":
-            fields["log.level"] = syslog.SEVERITIES[int(priority)]
+            fields["log.level"] = SEVERITIES[int(priority)]
         message = _text(content["MESSAGE"])
         syslog.read_message(app, message, fields)
         stamp = (

@@ -8,11 +8,10 @@ a login program's message goes on to :mod:`triage.parsers.linux_auth`, a web ser
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import auditd, heads, linux_auth, phrases, times, web_access, web_lines
+from triage.parsers import auditd, devices, heads, linux_auth, phrases, times, web_access, web_lines
 from triage.parsers.finish import finish
+from triage.parsers.severities import SEVERITIES
 
-#: RFC 5424 table 2, in the words ECS uses.
-SEVERITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 AUTH_FACILITIES = frozenset({4, 10})
 
 _PRI = re.compile(r"<(\d{1,3})>")
@@ -28,9 +27,6 @@ _LOOKS_OLD = re.compile(
 )
 _SD_ELEMENT = re.compile(r"\[([^\s=\]\"]{1,64})((?: [^\s=\]\"]{1,64}=\"(?:[^\"\\]|\\.){0,4096}\")*) ?\]")
 _SD_PAIR = re.compile(r" ([^\s=\]\"]{1,64})=\"((?:[^\"\\]|\\.){0,4096})\"")
-_CISCO = re.compile(
-    r"%(?P<module>[A-Z][A-Z0-9_]{1,31})-(?:[A-Z0-9_]{1,32}-)?(?P<level>[0-7])-(?P<code>[A-Z0-9_]{1,64}): ?"
-)
 _WEB_APPS = frozenset({"nginx", "apache", "apache2", "httpd", "haproxy", "caddy", "lighttpd"})
 MAX_ELEMENTS = 16
 
@@ -60,8 +56,15 @@ def _read_structured_data(text: str, start: int, fields: Fields) -> int:
     return start
 
 
-def read_message(app: str, message: str, fields: Fields) -> None:
-    """Let the program's own format, where we know it, fill the rest."""
+def read_message(app: str, message: str, fields: Fields) -> str:
+    """Let the program's own format, where we know it, fill the rest; return the time it wrote itself, if any."""
+    stamp = devices.read(app, message, fields)
+    if stamp is None:
+        _read_program(app, message, fields)
+    return stamp or ""
+
+
+def _read_program(app: str, message: str, fields: Fields) -> None:
     if message.startswith("[ID "):
         message = message[message.find("] ") + 2 :]  # Solaris puts its message number first
     if app in linux_auth.APPS or message.startswith(("pam_", "authentication failure;")):
@@ -72,8 +75,6 @@ def read_message(app: str, message: str, fields: Fields) -> None:
             phrases.read(message, fields)
     elif app in _WEB_APPS and web_access.read(message, fields) is not None:
         return
-    elif message.startswith("%"):
-        _read_cisco(message, fields)
     elif "audit(" in message[:300] and auditd.read(message, fields) is not None:
         fields["event.module"] = "auditd"
     elif app == "kernel":
@@ -94,38 +95,6 @@ def read_free(message: str, fields: Fields) -> None:
     text = heads.plain(message)
     start = heads.read(text, 0.0, fields).end if _MAY_HAVE_HEAD.match(text) is not None else 0
     phrases.read(text[start:], fields)
-
-
-def _read_cisco(message: str, fields: Fields) -> None:
-    """``%ASA-6-302013: text``: the appliance's own severity and message number."""
-    match = _CISCO.match(message)
-    if match is not None:
-        fields["event.code"] = match["code"]
-        fields["event.provider"] = match["module"]
-        fields["log.level"] = SEVERITIES[int(match["level"])]
-        _read_flow(message, fields)
-
-
-_FLOW = re.compile(
-    r"(?:from|src|for) (?:[\w-]{1,64}[:/])?((?:\d{1,3}\.){3}\d{1,3})/(\d{1,5})(?: ?\([^()]{1,128}\))*"
-    r" (?:to|dst) (?:[\w-]{1,64}[:/])?((?:\d{1,3}\.){3}\d{1,3})/(\d{1,5})"
-)
-_TRANSPORT = re.compile(r" (tcp|udp|icmp) ", re.IGNORECASE)
-
-
-def _read_flow(message: str, fields: Fields) -> None:
-    """Firewalls name both ends as ``interface:address/port``."""
-    match = _FLOW.search(message, 0, 600)
-    if match is not None:
-        ends = ("source.ip", "source.port", "destination.ip", "destination.port")
-        if " outbound " in message[:80]:
-            ends = ends[2:] + ends[:2]
-        for name, value in zip(ends, match.groups(), strict=True):
-            fields[name] = int(value) if name.endswith("port") else value
-        fields["event.category"] = "network"
-    transport = _TRANSPORT.search(message, 0, 120)
-    if transport is not None:
-        fields["network.transport"] = transport[1].lower()
 
 
 _LEVELS = frozenset(
@@ -214,7 +183,7 @@ class Syslog:
             stamp = header["time"]
             when = self._time(stamp, received_at)
             start = self._add_host(header, content, fields)
-        tag = None if content.startswith("%", start) else _TAG.match(content, start)
+        tag = None if content.startswith(devices.UNTAGGED, start) else _TAG.match(content, start)
         if priority is None and stamp[:1].isdigit() and (not _is_sure(tag, fields) or _ends_time(header, content)):
             return None
         app = ""
@@ -222,7 +191,9 @@ class Syslog:
             app = tag["app"]
             _add_program(app, tag["pid"], fields)
             start = tag.end()
-        self._hand_on(app, tag, content[start:], fields)
+        own_stamp = self._hand_on(app, tag, content[start:], fields)
+        if own_stamp and not stamp:
+            stamp, when = own_stamp, times.from_text(own_stamp)
         return finish(self.name, record, received_at, fields, message=content, when=when, stamp=stamp)
 
     def _time(self, stamp: str, received_at: float) -> float | None:
@@ -247,7 +218,7 @@ class Syslog:
             fields["host.name"] = host
         return header.end()
 
-    def _hand_on(self, app: str, tag: re.Match[str] | None, message: str, fields: Fields) -> None:
+    def _hand_on(self, app: str, tag: re.Match[str] | None, message: str, fields: Fields) -> str:
         if tag is not None and tag["inner"]:
             fields["system.auth.pam.module"] = tag["inner"]
-        read_message(app.rsplit("/", 1)[-1] if app[:1] == "/" else app, message, fields)
+        return read_message(app.rsplit("/", 1)[-1] if app[:1] == "/" else app, message, fields)

@@ -24,6 +24,8 @@ SHOWN_DEPTH = 200
 MAX_RECORDS = 2**20 - 1
 #: Most objects and arrays of one value: an empty one takes two bytes of the body and thirty times that in memory.
 MAX_CONTAINERS = 2**22
+#: Most commas of one body: a number behind each takes two bytes of the body and twenty times that in memory.
+MAX_MEMBERS = 2**23
 BLANKS = " \t\r\n"
 _BLANK_BYTES = BLANKS.encode()
 _BOM = b"\xef\xbb\xbf"
@@ -41,6 +43,14 @@ def check_count(count: int) -> None:
     """Refuse a body of too many records before they are made; code: too_many."""
     if count > MAX_RECORDS:
         raise BodyError("too_many", f"more than {MAX_RECORDS} records")
+
+
+def check_size(body: bytes) -> None:
+    """Refuse a body that takes much more memory as values than as text, before it is read; code: too_many."""
+    if body.count(b"{") + body.count(b"[") > MAX_CONTAINERS:
+        raise BodyError("too_many", f"more than {MAX_CONTAINERS} objects and arrays")
+    if body.count(b",") > MAX_MEMBERS:
+        raise BodyError("too_many", f"more than {MAX_MEMBERS} members")
 
 
 def strip(body: bytes) -> bytes:
@@ -93,6 +103,7 @@ def values_with_spans(body: bytes) -> Iterator[tuple[Any, str]]:
 
     Raises :class:`BodyError` with the 0-based number of the value that cannot be read.
     """
+    check_size(body)
     text = decode_text(body.removeprefix(_BOM))
     _check_depth(text)
     number, start = 0, _NOT_BLANK.search(text)
@@ -121,6 +132,7 @@ def fast(piece: bytes) -> Any:
 
 def loads(body: bytes) -> Any:
     """Return the one JSON value of a body; raise :class:`BodyError` when it is not exactly one."""
+    check_size(body)
     try:
         return fast(body)
     except orjson.JSONDecodeError:
@@ -135,8 +147,7 @@ def document(body: bytes) -> Any:
 
     It is not searched for its depth, which takes as long as reading it: the caller looks no deeper than it wants.
     """
-    if body.count(b"{") + body.count(b"[") > MAX_CONTAINERS:
-        raise BodyError("too_many", f"more than {MAX_CONTAINERS} objects and arrays")
+    check_size(body)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -160,6 +171,7 @@ def stream(body: bytes) -> list[Any]:
     >>> stream(b'{"a":1}{"a":2}')
     [{'a': 1}, {'a': 2}]
     """
+    check_size(body)
     try:
         cut = pieces(body)
         check_count(len(cut))

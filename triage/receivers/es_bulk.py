@@ -111,6 +111,7 @@ class EsBulk:
     def records(self, body: bytes, parameters: Parameters) -> list[Record]:
         """Return one record per document; codes: no_data, invalid_format, too_many."""
         decoding.check_count(body.count(b"\n") // 2)
+        decoding.check_size(body)
         envelopes: dict[bytes, Envelope] = {}
         records: list[Record] = []
         for number, line, source in _pairs(body):

@@ -110,6 +110,7 @@ class Firehose:
         """Return the log records in the delivered records; codes: no_data, invalid_format, too_many."""
         if not decoding.strip(body):
             raise BodyError("no_data", "No data")
+        decoding.check_size(body)
         found: list[Record] = []
         for record, _ in _pairs(body, _shared(parameters)):
             found.append(record)
@@ -174,6 +175,7 @@ def _values(data: bytes) -> Iterator[tuple[str | dict[str, Any], str]]:
 
 def objects(data: bytes) -> list[tuple[dict[str, Any], str]]:
     """Return the objects of a stream, or nothing when it is anything else."""
+    decoding.check_size(data)
     pieces = decoding.pieces(data)
     decoding.check_count(len(pieces))
     try:

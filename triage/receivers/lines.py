@@ -66,7 +66,8 @@ class Lines:
     joinable = True
 
     def records(self, body: bytes, parameters: Parameters) -> list[Record]:
-        """Return one record per line; code: no_data."""
+        """Return one record per line; codes: no_data, too_many."""
+        decoding.check_size(body)
         envelope = defaults(parameters)
         records = [Record(_content(line), envelope) for line in split(body)]
         if not records:

@@ -67,6 +67,7 @@ def _object(line: bytes) -> Any:
 def read_lines(body: bytes, parameters: Parameters) -> Reading:
     """Read JSON lines, keeping apart what is no object."""
     decoding.check_count(body.count(b"\n"))
+    decoding.check_size(body)
     envelope, records, rejected = defaults(parameters), [], []
     for number, line in enumerate(body.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if not line.strip(b" \t\r"):
@@ -83,6 +84,7 @@ def read_lines(body: bytes, parameters: Parameters) -> Reading:
 
 def _read_json(body: bytes, parameters: Parameters) -> Reading:
     """Read a body that should be JSON: clean lines, else whole values, else lines with some refused."""
+    decoding.check_size(body)
     envelope = defaults(parameters)
     try:
         values = [decoding.fast(line) for line in lines.split(body)]
