@@ -85,7 +85,7 @@ def test_a_web_process_killed_in_mid_stream_loses_nothing(
     web = next(pid for pid, role in deployment.children().items() if role == "web")
     with (tmp_path / "output").open("wb") as output:
         process = subprocess.Popen(client.command(job), stdout=output, stderr=output, cwd=tmp_path)
-    killer = threading.Timer(0.7 if client.daemon else 1.2, os.kill, (web, signal.SIGKILL))
+    killer = threading.Timer(0.7 if client.daemon else 0.3, os.kill, (web, signal.SIGKILL))
     killer.start()
     deadline = time.monotonic() + 60
     while (found := len(running.stored(job.marker, job.count))) < job.count and time.monotonic() < deadline:
