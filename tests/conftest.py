@@ -40,6 +40,20 @@ def pytest_report_header() -> str:
     return f"winnow: database {running_backend()}, broker {broker}, data in {settings.DATA_DIR}"
 
 
+#: Folders of tests of pure rooms, which never meet a database.
+PURE = tuple(
+    ROOT / "tests" / "triage" / room
+    for room in ("parsers", "receivers", "features", "detectors", "learning", "registry", "explainers")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What never meets a database is tested once, not again on PostgreSQL and Redis."""
+    for item in items:
+        if any(room in item.path.parents for room in PURE):
+            item.add_marker(pytest.mark.once)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Repeat skipped tests, grouped by reason, where nobody overlooks them."""
     skipped = terminalreporter.stats.get("skipped", [])
