@@ -20,8 +20,6 @@ from triage.intake.front import Front
 from triage.models import Event, EventChunk, RawBatch, RecordKey, Source
 
 SECONDS_PER_REQUEST = 60.0
-#: A refused Loki push may still have stored its good entries.
-_PARTIAL = (400,)
 
 
 @dataclass(frozen=True)

@@ -257,7 +257,8 @@ def test_slow_senders_do_not_hold_up_others(running):
     starts = [
         b"POST ", head(running)[:-30], head(running, "Content-Length: 1000") + b"{",
         head(running, CHUNKED) + b"5\r\n{",
-        b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\na=",
+        b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nCookie: csrftoken=" + b"a" * 32
+        + b"\r\nContent-Length: 1000\r\n\r\na=",
     ]  # fmt: skip
     with ExitStack() as stack:
         slow = [(stack.enter_context(closing(connect(running))), start) for start in starts * 20]

@@ -10,7 +10,7 @@ from triage.receivers import decoding
 from triage.receivers.base import BodyError
 
 ARRAYS = b"[" + b"[]," * 2**22 + b"[]]"
-NUMBERS = b"[" + b"1," * 2**23 + b"1]"
+NUMBERS = b"[" + b"1," * (2**23 + 1) + b"1]"
 BODIES = [
     ("hec_event", b'{"event":%b}'),
     ("hec_batch", b'{"event":%b}'),
