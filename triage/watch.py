@@ -137,19 +137,19 @@ def _totals(*parts: dict[str, int]) -> dict[str, Any]:
 
 
 def lag_quantile(counts: Iterable[int], share: float) -> float | None:
-    """Return the upper end of the lag class (seconds) that holds a quantile; None when it is not measured.
+    """Return the upper end of the lag class (seconds) that holds a quantile.
 
-    The last class has no end, so that its lower one is given.
+    None when it is not measured, or in the last class, which has no end.
 
-    >>> lag_quantile([0, 90, 10, 0, 0, 0, 0, 0], 0.95), lag_quantile([0] * 8, 0.95)
-    (60.0, None)
+    >>> lag_quantile([0, 90, 10, 0, 0, 0, 0, 0], 0.95), lag_quantile([0] * 8, 0.95), lag_quantile([0] * 7 + [1], 0.95)
+    (60.0, None, None)
     """
     numbers = list(counts)
     total, seen = sum(numbers), 0
     for number, count in enumerate(numbers):
         seen += count
         if total and seen >= share * total:
-            return minutes.LAG_EDGES[min(number, len(minutes.LAG_EDGES) - 1)]
+            return minutes.LAG_EDGES[number] if number < len(minutes.LAG_EDGES) else None
     return None
 
 
