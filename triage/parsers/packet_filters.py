@@ -93,6 +93,8 @@ def _read_netfilter(text: str, fields: Fields) -> str | None:
     before = text[: packet.start()]
     if '"' in before or "=" in before:  # a packet quoted in somebody's words
         return None
+    if not before and fields.get("process.name", "kernel") not in _KERNEL_APPS:
+        before = str(fields.pop("process.name"))  # a prefix with a colon behind it had passed for a program
     stamp = _read_prefix(before, packet["descr"] or "", fields)
     inner = text.find(" [SRC=", packet.end())  # the packet that an ICMP error answers
     pairs: dict[str, str] = {}
@@ -171,9 +173,9 @@ def _read_rule(prefix: str, descr: str, fields: Fields) -> None:
         fields["event.action"] = said
 
 
-_END = r"\[?(?:[0-9A-Fa-f:]{2,45}|(?:\d{1,3}\.){3}\d{1,3})\]?(?::\d{1,5})?"
+_END = r"\[?(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:]{2,45})\]?(?::\d{1,5})?"
 _ROUTEROS = re.compile(
-    r"(?:(?P<topics>[a-z]{2,16}(?:,!?[a-z]{2,16}){0,5}):? )?(?:(?P<prefix>[^\":]{1,64}?):? )??"
+    r"(?:(?P<topics>[a-z]{2,16}(?:,!?[a-z]{2,16}){1,5}):? )?(?:(?P<prefix>[^\":]{1,64}?):? )??"
     r"(?:(?P<chain>[\w-]{1,32}): )?in:(?P<ingress>\([^()]{1,32}\)|[^\s,]{1,64}) "
     r"out:(?P<egress>\([^()]{1,32}\)|[^\s,]{1,64}),? (?P<between>(?:[\w-]{1,24}[: ][\w:,.()-]{1,64},? ){0,5}?)"
     rf"proto (?P<proto>[\w-]{{1,16}})(?: \([^()]{{0,64}}\))?, (?P<source>{_END})->(?P<destination>{_END})"

@@ -17,7 +17,8 @@ _V6_END = r"[0-9A-Fa-f:]{2,45}(?:\.[\w-]{1,32})?"
 _TCPDUMP = re.compile(
     r"(?:(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{10}\.\d{1,9}|\d\d:\d\d:\d\d(?:\.\d{1,9})?|"
     r"[ -]?\d\d:\d\d:\d\d\.\d{1,9}) )?"
-    r"(?:(?P<interface>[\w.-]{1,32}) {1,4}(?P<way>In|Out|B|M|P) {1,4})?IP(?P<version>6?) (?:\([^()]{1,256}\) ?)?\s{0,8}"
+    r"(?:(?P<interface>[\w.-]{1,32}) {1,4}(?P<way>In|Out|B|M|P) {1,4})?IP(?P<version>6?) "
+    r"(?:\((?:[^()]{1,200}(?:\(\w{1,16}\))?){1,4}\) ?)?\s{0,8}"
     rf"(?P<source>{_V4_END}|{_V6_END}) > (?P<destination>{_V4_END}|{_V6_END}): (?P<said>.{{0,400}})",
     re.DOTALL,
 )
@@ -99,7 +100,7 @@ def _read_alert(text: str, fields: Fields) -> str | None:
         addresses.put(fields, side, address, port)
     fields["rule.name"] = alert["name"]
     fields["rule.id"] = alert["id"]
-    if alert["class"]:
+    if alert["class"] and alert["class"] != "(null)":
         fields["rule.category"] = alert["class"]
     if alert["priority"]:
         fields["event.severity"] = int(alert["priority"])
