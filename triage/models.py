@@ -85,7 +85,8 @@ class BatchStatus(models.TextChoices):
 class RawBatch(models.Model):
     """One or more request bodies as received (zstd), and the pipeline's work item."""
 
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="batches")
+    # ``rawbatch_by_source`` serves the foreign key too.
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="batches", db_index=False)
     receiver = models.CharField(max_length=32)
     parameters = models.JSONField(default=dict)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - NULL = no key, never equal
