@@ -44,7 +44,8 @@ _RPZ = re.compile(
     r"(?P<name>[^\s/]{1,1024})(?:/(?P<type>[A-Z]\w{0,15}))?"
 )
 _DNSMASQ = re.compile(
-    rf"(?:\d{{1,12}} (?P<peer>{_ADDRESS})/(?P<port>\d{{1,5}}) )?(?:query\[(?P<type>[\w=-]{{1,24}})\] (?P<asked>\S{{1,1024}})"
+    rf"(?:\d{{1,12}} (?P<peer>{_ADDRESS})/(?P<port>\d{{1,5}}) )?"
+    r"(?:query\[(?P<type>[\w=-]{1,24})\] (?P<asked>\S{1,1024})"
     rf" from (?P<client>{_ADDRESS})|(?P<verb>reply|cached(?:-stale)?|config|forwarded|gravity blocked|regex blocked"
     r"|exactly denied|exactly blacklisted|regex denied|regex blacklisted|blacklisted|special domain|/\S{1,200}) "
     r"(?P<name>\S{1,1024}) (?P<word>is|to) (?P<answer>.{1,256}))"
@@ -59,7 +60,7 @@ _POWER = re.compile(
 )
 _RECURSOR = re.compile(
     r"(?:\d{1,4} )?(?:\[[^\]]{1,24}\] )?question(?: for|:) '?(?P<name>[^'|\s]{1,1024})\|(?P<type>[A-Z\d]{1,16})'? from "
-    rf"(?P<client>{_ADDRESS}?)(?::(?P<port>\d{{1,5}}))?(?=\s|\Z)"
+    r"(?P<client>[0-9A-Fa-f:.]{2,45}?)(?::(?P<port>\d{1,5}))?(?=\s|\Z)"
 )
 _BARE = re.compile(
     r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{1,6} [a-z-]{0,24}:? ?[a-z\d ]{0,12}:? ?client |client (?:@0x[0-9a-f]"
@@ -104,7 +105,7 @@ def _ask(name: str, kind: str, action: str, fields: Fields) -> None:
     """Add a question; a name is written without the dot of the root."""
     fields["dns.question.name"] = name if name == "." else name.removesuffix(".")
     if kind:
-        fields["dns.question.type"] = kind
+        fields["dns.question.type"] = kind.replace("type=", "TYPE")  # dnsmasq's notation of a type without a name
     fields["event.action"] = action
 
 
@@ -113,6 +114,8 @@ def _read_bind(line: re.Match[str], fields: Fields) -> str:
     _begin(line["client"], line["port"], fields)
     if line["level"]:
         fields["log.level"] = line["level"].partition(" ")[0]
+    if line["channel"]:
+        fields["log.logger"] = line["channel"]
     _read_request(said, fields)
     return line["time"] or ""
 

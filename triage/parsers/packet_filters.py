@@ -235,7 +235,7 @@ _PF_HEAD = re.compile(r"(?:filterlog(?:\[\d{1,9}\])?: )?(?=\d{1,9},)")
 
 
 def _read_pf(text: str, fields: Fields) -> str | None:
-    """pf's CSV: rule, sub-rule, anchor, tracker, interface, reason, action, direction, IP version, then that header."""
+    """Read pf's CSV: rule, sub-rule, anchor, tracker, interface, reason, action, direction, IP version, its header."""
     head = _PF_HEAD.match(text)
     cells = text[head.end() :].split(",", 32) if head is not None else []
     if len(cells) < 17 or cells[7] not in ("in", "out") or cells[8] not in ("4", "6"):
@@ -269,8 +269,9 @@ def _add_pf_rule(cells: list[str], fields: Fields) -> None:
     fields["network.direction"] = side
     if cells[4]:
         fields[f"observer.{side}.interface.name"] = cells[4]
-    if cells[3] or cells[0]:
-        fields["rule.id"] = cells[3] or cells[0]
+    rule = cells[3] if cells[3] not in ("", "0") else cells[0]  # the tracker outlives a reload, the number does not
+    if rule:
+        fields["rule.id"] = rule
     said = verdict(cells[6])
     if said:
         fields["event.action"] = said

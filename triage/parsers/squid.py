@@ -11,8 +11,9 @@ from triage.contracts import Fields
 from triage.parsers import addresses, web_access
 
 _NATIVE = re.compile(
-    r"(?P<time>\d{9,10}\.\d{3}) {1,8}(?P<duration>-?\d{1,10}) (?P<client>\S{1,255}) (?P<result>[A-Z_]{3,48})"
-    r"/(?P<status>\d{3}|-) (?P<size>\d{1,18}|-) (?P<method>[A-Za-z_-]{1,32}) (?P<target>\S{1,8192}) "
+    r"(?:\(squid-?\d{0,3}\): )?(?P<time>\d{9,10}\.\d{3}) {1,8}(?P<duration>-?\d{1,10}) (?P<client>\S{1,255}) "
+    r"(?P<result>[A-Z_]{3,48})/(?P<status>\d{3}|-) (?P<size>\d{1,18}|-) (?P<method>[A-Za-z_-]{1,32}) "
+    r"(?P<target>\S{1,8192}) "
     r"(?P<user>\S{1,255}) (?P<hierarchy>[A-Z_]{3,48})/(?P<peer>\S{1,255}) (?P<type>\S{1,128})"
 )
 _LOOKS = re.compile(r"\d{9,10}\.\d{3} {1,8}-?\d{1,10} \S{1,255} [A-Z_]{3,48}/")
@@ -23,8 +24,8 @@ _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[^\s:/]{1,255}):(\d{1,5})\Z")
 def looks(app: str, text: str) -> bool:
     """Return whether a message is one of these."""
     if app == "":
-        return text[:9].isdigit() and _LOOKS.match(text) is not None
-    return app in ("squid", "squid-access", "(squid-1)", "(squid)")
+        return text.startswith("(squid") or (text[:9].isdigit() and _LOOKS.match(text) is not None)
+    return app in ("squid", "squid-access")
 
 
 def read(text: str, fields: Fields) -> str | None:
