@@ -62,6 +62,7 @@ TABLE: dict[str, str] = {
     "linux_auth": "triage.parsers.linux_auth:LinuxAuth",
     "ecs_json": "triage.parsers.ecs_json:EcsJson",
     "web_lines": "triage.parsers.web_lines:WebLines",
+    "key_values": "triage.parsers.key_values:KeyValues",
     "application": "triage.parsers.application:Application",
     "fallback": "triage.parsers.fallback:Fallback",
 }
@@ -182,7 +183,7 @@ def _reading_order(records: Sequence[Record]) -> Iterable[int]:
 class _Room:
     """The parsers and what is the same for all records of one call."""
 
-    __slots__ = ("batch_parsers", "claims", "keep", "memory", "parsers", "pinned", "received_at")
+    __slots__ = ("bare", "batch_parsers", "claims", "keep", "memory", "parsers", "pinned", "received_at")
 
     def __init__(self, parsers: dict[str, Parser], received_at: float, pinned: str, memory: dict[str, str]) -> None:
         self.batch_parsers: list[BatchParser] = [
@@ -196,7 +197,7 @@ class _Room:
         self.received_at = received_at
         self.pinned = pinned if pinned in parsers else ""
         self.memory = memory
-        self.keep = fallback.Fallback().keep
+        self.keep, self.bare = fallback.Fallback().keep, fallback.Fallback().bare
 
     def settle(self) -> None:
         """Let the formats whose records explain each other complete their events."""
@@ -284,8 +285,8 @@ class _Room:
         reason = f"parser_error:{name}"
         try:
             return self.keep(record, self.received_at, reason)
-        except Exception:  # the envelope itself is hostile: keep the record without it
-            return self.keep(Record(record.content), self.received_at, reason)
+        except Exception:  # the envelope itself is hostile, or the text: keep the record without reading either
+            return self.bare(record, self.received_at, reason)
 
     def _read_wrapped(self, record: Record, content: dict[str, Any], key: str, wrapped: int) -> ParsedEvent | None:
         """Read a line of text that a shipper put into a JSON object, and keep what it put beside it."""

@@ -101,13 +101,18 @@ def put(fields: Fields, side: str, text: str, port: str | None) -> bool:
     address = canonical(text)
     if not address and text.count(":") > 2:  # "::1:37752": an address without brackets takes its port in
         text, _, port = text.rpartition(":")
-        address = canonical(text)
+        address = canonical(text) if is_port(port) else ""
     if not address or f"{side}.ip" in fields:
         return False
     fields[f"{side}.ip"] = address
-    if port and int(port) < 65_536:
+    if port and is_port(port):
         fields[f"{side}.port"] = int(port)
     return True
+
+
+def is_port(text: str) -> bool:
+    """Return whether a text is the number of a port."""
+    return len(text) <= 5 and text.isascii() and text.isdigit() and int(text) < 65_536
 
 
 def lowered(text: str) -> str:

@@ -42,3 +42,9 @@ class Fallback:
         phrases.read_failed_login(text, fields)
         when, stamp = times.leading(text)
         return finish(self.name, record, received_at, fields, message=text, when=when, stamp=stamp, reason=reason)
+
+    def bare(self, record: Record, received_at: float, reason: str) -> ParsedEvent:
+        """Return the event of a record that broke even the reading of what is plain: its text, nothing else."""
+        content = record.content
+        text = compact(content) if isinstance(content, dict) else str(content)
+        return finish(self.name, Record(content), received_at, {}, message=text, reason=reason)

@@ -8,7 +8,7 @@ a login program's message goes on to :mod:`triage.parsers.linux_auth`, a web ser
 import re
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import auditd, devices, heads, linux_auth, phrases, times, web_access, web_lines
+from triage.parsers import auditd, devices, heads, key_values, linux_auth, phrases, times, web_access, web_lines
 from triage.parsers.finish import finish
 from triage.parsers.severities import SEVERITIES
 
@@ -59,12 +59,10 @@ def _read_structured_data(text: str, start: int, fields: Fields) -> int:
 def read_message(app: str, message: str, fields: Fields) -> str:
     """Let the program's own format, where we know it, fill the rest; return the time it wrote itself, if any."""
     stamp = devices.read(app, message, fields)
-    if stamp is None:
-        _read_program(app, message, fields)
-    return stamp or ""
+    return _read_program(app, message, fields) if stamp is None else stamp
 
 
-def _read_program(app: str, message: str, fields: Fields) -> None:
+def _read_program(app: str, message: str, fields: Fields) -> str:
     if message.startswith("[ID "):
         message = message[message.find("] ") + 2 :]  # Solaris puts its message number first
     if app in linux_auth.APPS or message.startswith(("pam_", "authentication failure;")):
@@ -74,27 +72,32 @@ def _read_program(app: str, message: str, fields: Fields) -> None:
         else:
             phrases.read(message, fields)
     elif app in _WEB_APPS and web_access.read(message, fields) is not None:
-        return
+        return ""
     elif "audit(" in message[:300] and auditd.read(message, fields) is not None:
         fields["event.module"] = "auditd"
     elif app == "kernel":
         if not phrases.read_packet(message, fields):
             phrases.read(message, fields)
     else:
-        read_free(message, fields)
+        return read_free(message, fields)
+    return ""
 
 
 #: Brackets, a level, a clock or a name with a colon: without one of them a message begins with its sentence.
 _MAY_HAVE_HEAD = re.compile(r"[\[(<{|]|[\d.]{2}|[A-Z]{4}|[\w.$:/-]{1,64}(?: - |: |:\Z|\[)|-|\\x1b|\x1b")
 
 
-def read_free(message: str, fields: Fields) -> None:
-    """Read what a program without a format of its own says: an access line, or a head and a sentence."""
+def read_free(message: str, fields: Fields) -> str:
+    """Read what a program without a format of its own says: an access line, pairs, or a head and a sentence."""
     if web_lines.looks(message) and web_lines.read(message, fields):
-        return
+        return ""
+    stamp = key_values.read(message, fields) if key_values.looks("", message) else None
+    if stamp is not None:
+        return stamp
     text = heads.plain(message)
     start = heads.read(text, 0.0, fields).end if _MAY_HAVE_HEAD.match(text) is not None else 0
     phrases.read(text[start:], fields)
+    return ""
 
 
 _LEVELS = frozenset(
@@ -111,6 +114,11 @@ def _is_sure(tag: re.Match[str] | None, fields: Fields) -> bool:
 def _ends_time(header: re.Match[str] | None, content: str) -> bool:
     """A colon behind an ISO time is an application's; a host's name follows a blank."""
     return header is not None and content[header.end("time") : header.end("time") + 1] == ":"
+
+
+def _knows_better(own: str, stamp: str) -> bool:
+    """A time that the message wrote itself counts where it leaves less open than the header's: the year, the zone."""
+    return not stamp or (len(times.doubts(own)) < len(times.doubts(stamp)) and times.from_text(own) is not None)
 
 
 def _add_program(app: str, pid: str | None, fields: Fields) -> None:
@@ -161,9 +169,9 @@ class Syslog:
         if message_id != "-":
             fields["log.syslog.msgid"] = message_id
         start = _read_structured_data(content, match.end(), fields)
-        read_message(app, content[start:].removeprefix(" ").removeprefix("\ufeff"), fields)
-        when = None if stamp == "-" else times.from_iso(stamp)
-        when_text = "" if stamp == "-" else stamp
+        own = read_message(app, content[start:].removeprefix(" ").removeprefix("\ufeff"), fields)
+        when = times.from_iso(stamp) if stamp != "-" else times.from_text(own) if own else None
+        when_text = own if stamp == "-" else stamp
         return finish(self.name, record, received_at, fields, message=content, when=when, stamp=when_text)
 
     def _parse_old(self, content: str, record: Record, received_at: float) -> ParsedEvent | None:
@@ -192,7 +200,7 @@ class Syslog:
             _add_program(app, tag["pid"], fields)
             start = tag.end()
         own_stamp = self._hand_on(app, tag, content[start:], fields)
-        if own_stamp and not stamp:
+        if own_stamp and _knows_better(own_stamp, stamp):
             stamp, when = own_stamp, times.from_text(own_stamp)
         return finish(self.name, record, received_at, fields, message=content, when=when, stamp=stamp)
 

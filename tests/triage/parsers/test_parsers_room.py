@@ -127,6 +127,24 @@ def test_an_error_in_a_parser_becomes_a_counted_reason(room) -> None:
     assert memory == {}
 
 
+def test_a_text_that_breaks_even_the_last_resort_is_kept(room, monkeypatch) -> None:
+    def break_down(text: str, fields: dict[str, object]) -> None:
+        raise ValueError("boom")
+
+    monkeypatch.setattr("triage.parsers.phrases.read_failed_login", break_down)
+    room(Counting("broken", 90, error=KeyError("boom")))
+    (event,) = parsers.parse([Record("ERROR abc", Envelope(host="web-1"))], RECEIVED_AT)
+    assert (event.message, event.fields) == ("ERROR abc", {})
+    assert (event.parser, event.fallback_reason) == ("fallback", "parser_error:broken")
+
+
+@pytest.mark.parametrize("port", ["%s", "\u0665\u0665", "99999"])
+def test_what_follows_an_address_is_a_port_only_as_a_number(port: str) -> None:
+    (event,) = parsers.parse([Record(f'[alice] FAIL LOGIN: Client "::ffff:{port}"')], RECEIVED_AT)
+    assert not event.fallback_reason.startswith("parser_error")
+    assert "source.port" not in event.fields
+
+
 def test_an_error_in_a_claim_stops_nobody_else(room) -> None:
     class Rude(Counting):
         def claim(self, record: Record) -> int:
