@@ -9,11 +9,36 @@ message turns out to be of another format; it then has left ``fields`` as they w
 from types import ModuleType
 
 from triage.contracts import Fields, ParsedEvent, Record
-from triage.parsers import cef, cisco, dns_servers, haproxy, leef, openvpn, packet_filters, packet_texts, squid, times
+from triage.parsers import (
+    cef,
+    cisco,
+    dns_servers,
+    fortigate,
+    haproxy,
+    leef,
+    openvpn,
+    packet_filters,
+    packet_texts,
+    palo_alto,
+    squid,
+    times,
+)
 from triage.parsers.finish import finish
 
 #: First one that reads a message wins.
-FORMATS: tuple[ModuleType, ...] = (cef, leef, cisco, openvpn, packet_filters, packet_texts, squid, haproxy, dns_servers)
+FORMATS: tuple[ModuleType, ...] = (
+    cef,
+    leef,
+    cisco,
+    fortigate,
+    palo_alto,
+    openvpn,
+    packet_filters,
+    packet_texts,
+    squid,
+    haproxy,
+    dns_servers,
+)
 #: Messages that begin so have no program's name before a colon.
 UNTAGGED = ("%", "CEF:", "LEEF:")
 
