@@ -25,7 +25,7 @@ MAX_RECORDS = 2**20 - 1
 #: Most objects and arrays of one value: an empty one takes two bytes of the body and thirty times that in memory.
 MAX_CONTAINERS = 2**22
 #: Most commas of one body: a number behind each takes two bytes of the body and twenty times that in memory.
-MAX_MEMBERS = 2**23
+MAX_MEMBERS = 3_000_000
 BLANKS = " \t\r\n"
 _BLANK_BYTES = BLANKS.encode()
 _BOM = b"\xef\xbb\xbf"
