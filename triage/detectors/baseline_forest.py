@@ -1,8 +1,10 @@
 """The default detector: calibrated rarity evidence combined with an isolation forest over it.
 
-Handed: events in time order. Hands on: scores, p-values, flags and reasons. Two thirds of the events teach
-the baseline, the next part teaches what each evidence column looks like on unseen events (and grows the
-forest), the last part calibrates the score.
+Handed: events in time order. Hands on: scores, p-values, flags and reasons. Two thirds of the events teach a
+first baseline, the next part teaches what each evidence column looks like on unseen events (and grows the
+forest), the last part calibrates the score. The baseline that serves is then learned from all of them: it knows
+more than the one that calibrated, so that new events look, if anything, less unusual to it and the p-values stay on
+the safe side, while what is newest in the history is no news any more.
 """
 
 from collections import Counter, defaultdict
@@ -38,6 +40,7 @@ WEIGHTS: Mapping[str, float] = {
     "size_most": 0.25,
     "size_top3": 0.25,
     "fields_together": 0.25,
+    "pattern": 3.0,
 }
 
 
@@ -88,8 +91,8 @@ class BaselineForest:
         if len(events) < MIN_EVENTS:
             raise NotEnoughEventsError(f"{len(events)} events; at least {MIN_EVENTS} are needed")
         taught, held_back, calibrating = split_by_kind(events)
-        self.baseline_ = Baseline.learn(taught, held_back)
-        rows = self.baseline_.rows(held_back)
+        first = Baseline.learn(taught, held_back)
+        rows = first.rows(held_back)
         self.usual_ = np.median(rows, axis=0)
         self.forest_ = IsolationForest(
             n_estimators=TREES, max_samples=min(256, len(rows)), random_state=random_state
@@ -97,10 +100,11 @@ class BaselineForest:
         self._flat = FlatForest(self.forest_)
         self.tails_ = [Tail.learn(column) for column in rows.T]
         self.tails_.append(Tail.learn(-self._flat.path_lengths(self._lifted(rows))))
-        self.calibration_ = np.sort(self._combine(self.baseline_.rows(calibrating)))
+        self.calibration_ = np.sort(self._combine(first.rows(calibrating)))
         self.alert_budget_ = alert_budget
         self.threshold_ = threshold_for(self.calibration_, alert_budget)
-        self.n_fit_, self.n_calibration_ = len(taught) + len(held_back), len(calibrating)
+        self.n_fit_, self.n_calibration_ = len(events), len(calibrating)
+        self.baseline_ = first.relearn(events)
         return self
 
     def _lifted(self, rows: np.ndarray) -> np.ndarray:

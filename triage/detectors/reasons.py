@@ -13,6 +13,7 @@ from triage.contracts import ParsedEvent, Reason
 from triage.features.baseline import Baseline
 from triage.features.field import TYPES, FieldModel, analyse
 from triage.features.kind import KindModel
+from triage.features.pattern import form_of, unaccounted
 from triage.features.tokens import as_number, cells
 
 MAX_REASONS = 5
@@ -28,6 +29,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "new_field": ("new_field",),
     "new_kind": ("new_kind",),
     "total": ("total",),
+    "pattern": ("pattern",),
 }
 LABELS = {
     "user.name": "user", "host.name": "host", "source.ip": "source address", "destination.ip": "destination address",
@@ -94,6 +96,8 @@ def _write(group: str, baseline: Baseline, model: KindModel, event: ParsedEvent,
         return f"this combination of fields is unusual among {usual}", (), "", usual
     if group == "total":
         return _total(model, each)
+    if group == "pattern":
+        return _pattern(model, event)
     place = TYPES.index(group)
     if not each:
         return f"unusual {group}", (), "", ""
@@ -132,6 +136,21 @@ def _new_field(model: KindModel, event: ParsedEvent) -> Said:
     if not new:
         return "fields are the usual ones", (), "", usual
     return f"{label(new[0])} was never present before ({usual})", tuple(new[:3]), shown(new[0]), usual
+
+
+def _pattern(model: KindModel, event: ParsedEvent) -> Said:
+    """Name the fields without which the rest of the event would be least odd."""
+    found = [(name, value) for name, value in cells(event) if name in model.fields]
+    if not found:
+        return _new_field(model, event)
+    parts = np.array([model.pattern.part(name, form_of(value)) for name, value in found]).T
+    whole = parts.sum(axis=1, keepdims=True)
+    share = float(unaccounted(whole)[0])
+    ranked = np.argsort(unaccounted(whole - parts), kind="stable")[:3].tolist()
+    names = tuple(dict.fromkeys(found[place][0] for place in ranked))
+    said = ", ".join(f"{label(found[place][0])} {shown(found[place][1])}" for place in ranked[:2])
+    usual = f"{model.total:,} events of this kind"
+    return f"{share:.0%} of it is no combination known from {usual}, above all {said}", names, said, usual
 
 
 def _total(model: KindModel, each: Each) -> Said:

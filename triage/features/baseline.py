@@ -16,10 +16,11 @@ from triage.features.counting import TABLES
 from triage.features.field import FieldModel
 from triage.features.kind import COLUMNS, Cells, KindModel
 from triage.features.mass import MassTable, pack, unpack
+from triage.features.pattern import Pattern
 from triage.features.tokens import cells, kind_of
 
 #: Changes whenever the same events would give other columns.
-FEATURE_SET = "evidence-1"
+FEATURE_SET = "evidence-2"
 MIN_KIND_EVENTS = 40
 MAX_KINDS = 400
 EVERYTHING = ""
@@ -41,16 +42,21 @@ class Baseline:
     @classmethod
     def learn(cls, events: Sequence[ParsedEvent], later: Sequence[ParsedEvent]) -> "Baseline":
         """Learn from ``events``; damp what cries wolf on the ``later`` ones."""
-        grouped = group(events)
-        large = sorted(grouped, key=lambda kind: (-len(grouped[kind]), kind))[:MAX_KINDS]
-        kinds = {kind: learn_kind(grouped[kind]) for kind in large if len(grouped[kind]) >= MIN_KIND_EVENTS}
+        kinds = learn_kinds(events)
         step = -(-len(events) // EVERYTHING_SAMPLE)
-        kinds[EVERYTHING] = learn_kind([cells(event) for event in events[::step]])
         held_back = group(later)
         for kind, model in kinds.items():
             model.damp(held_back.get(kind, []) if kind else [cells(event) for event in later[::step]])
         unseen = sum(len(found) for kind, found in held_back.items() if kind not in kinds)
         return cls(kinds, len(events), -math.log((unseen + 0.5) / (len(later) + 1)))
+
+    def relearn(self, events: Sequence[ParsedEvent]) -> "Baseline":
+        """Learn from ``events`` and damp them as this baseline is damped, which is measured where they end."""
+        kinds = learn_kinds(events)
+        for kind, model in kinds.items():
+            if kind in self.kinds:
+                model.damp_like(self.kinds[kind])
+        return Baseline(kinds, len(events), self.new_kind)
 
     def model_of(self, event: ParsedEvent) -> tuple[KindModel, bool]:
         """Return the model an event is compared with, and whether its kind is new."""
@@ -128,7 +134,8 @@ class Baseline:
                 for name in about["fields"]
             }
             pairs = {(a, b): next(tables) for a, b in about["pairs"]}
-            kinds[about["name"]] = KindModel(about["total"], fields, pairs, next(tables), about["scales"])
+            pattern = Pattern.from_state(about["pattern"])
+            kinds[about["name"]] = KindModel(about["total"], fields, pairs, next(tables), pattern, about["scales"])
         return cls(kinds, int(state["total"]), float(state["new_kind"]))
 
 
@@ -139,6 +146,7 @@ def describe(name: str, model: KindModel) -> dict[str, Any]:
         "total": model.total,
         "fields": list(model.fields),
         "pairs": [list(pair) for pair in model.pairs],
+        "pattern": model.pattern.state(),
         "scales": {
             "new_field": model.new_field,
             "sets": model.sets_scale,
@@ -153,6 +161,16 @@ def group(events: Sequence[ParsedEvent]) -> dict[str, list[Cells]]:
     for event in events:
         grouped.setdefault(kind_of(event), []).append(cells(event))
     return grouped
+
+
+def learn_kinds(events: Sequence[ParsedEvent]) -> dict[str, KindModel]:
+    """Learn each common kind, and one model over everything."""
+    grouped = group(events)
+    large = sorted(grouped, key=lambda kind: (-len(grouped[kind]), kind))[:MAX_KINDS]
+    kinds = {kind: learn_kind(grouped[kind]) for kind in large if len(grouped[kind]) >= MIN_KIND_EVENTS}
+    step = -(-len(events) // EVERYTHING_SAMPLE)
+    kinds[EVERYTHING] = learn_kind([cells(event) for event in events[::step]])
+    return kinds
 
 
 def learn_kind(events: Sequence[Cells]) -> KindModel:

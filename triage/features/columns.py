@@ -28,8 +28,8 @@ HUGE = 1e299
 class Evidence:
     """The evidence of ``n`` values; types that give none are left out.
 
-    ``types[i]`` is what ``columns[i]`` is about. Value ``i`` has the pair token ``tokens[codes[i]]``. All arrays
-    have the shape ``(n,)``.
+    ``types[i]`` is what ``columns[i]`` is about. Value ``i`` has the pair token ``tokens[codes[i]]`` and the form
+    ``forms[form_codes[i]]`` (a text's mask, a number's bucket). All arrays have the shape ``(n,)``.
     """
 
     types: tuple[int, ...]
@@ -37,6 +37,8 @@ class Evidence:
     most: np.ndarray
     codes: np.ndarray
     tokens: list[str]
+    form_codes: np.ndarray
+    forms: list[str]
 
 
 def number_off(values: Sequence[Any]) -> tuple[np.ndarray, list[Any]]:
@@ -107,7 +109,7 @@ def weigh_numbers(model: FieldModel, numbers: np.ndarray) -> Evidence:
     rare = np.minimum(MAX_EVIDENCE, rare * model.scale[VALUE]).take(codes)
     size = np.minimum(MAX_EVIDENCE, _size_evidence(model, numbers) * model.scale[SIZE])
     found = {place: evidence for place, evidence in ((VALUE, rare), (SIZE, size)) if evidence.any()}
-    return Evidence(tuple(found), tuple(found.values()), np.maximum(rare, size), codes, names)
+    return Evidence(tuple(found), tuple(found.values()), np.maximum(rare, size), codes, names, codes, names)
 
 
 def _size_evidence(model: FieldModel, numbers: np.ndarray) -> np.ndarray:
@@ -138,7 +140,8 @@ def weigh_texts(
         token_codes = codes
     codes = of_text.take(codes)
     types = tuple(np.flatnonzero(table.any(axis=0)).tolist())
-    return Evidence(types, tuple(table[:, place].take(codes) for place in types), most.take(codes), token_codes, tokens)
+    columns = tuple(table[:, place].take(codes) for place in types)
+    return Evidence(types, columns, most.take(codes), token_codes, tokens, codes, [masked for masked, _, _ in distinct])
 
 
 def raw_table(model: FieldModel, values: Sequence[Any]) -> np.ndarray:

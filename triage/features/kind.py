@@ -18,6 +18,7 @@ from triage.features.field import ENTRY_BYTES, MAX_EVIDENCE, NOTHING, TYPES, Fie
 from triage.features.mass import SEPARATOR, MassTable
 from triage.features.memory import Memory
 from triage.features.pairs import PAIR_SEPARATOR, PairTables
+from triage.features.pattern import Pattern, form_of
 from triage.features.tokens import pair_token
 
 Cells = Sequence[tuple[str, Any]]
@@ -32,6 +33,7 @@ COLUMNS: tuple[str, ...] = (
     "new_field",
     "new_kind",
     "total",
+    "pattern",
 )
 #: Fields whose pairs mean something on any network come first; others follow by how varied they are.
 PAIR_FIELDS = (
@@ -61,6 +63,7 @@ class KindModel:
         "pair_names",
         "pair_scale",
         "pairs",
+        "pattern",
         "sets",
         "sets_scale",
         "total",
@@ -72,9 +75,11 @@ class KindModel:
         fields: Mapping[str, FieldModel],
         pairs: Mapping[tuple[str, str], MassTable],
         sets: MassTable,
+        pattern: Pattern,
         scales: Mapping[str, Any],
     ) -> None:
         self.total = total
+        self.pattern = pattern
         self.fields = dict(fields)
         self.pairs = dict(pairs)
         self.pair_names = tuple(dict.fromkeys(name for pair in self.pairs for name in pair))
@@ -94,7 +99,7 @@ class KindModel:
         sets = MassTable.learn(Counter(fields_together(cells) for cells in events), cap=SETS_CAP)
         pairs = learn_pairs(events, choose_pairs(fields, len(events)))
         scales = {"new_field": math.log(len(events) + 1), "sets": 1.0, "pairs": [1.0] * len(pairs)}
-        return cls(len(events), fields, pairs, sets, scales)
+        return cls(len(events), fields, pairs, sets, Pattern.learn(events), scales)
 
     def pair_evidence(self, cells: Cells) -> list[tuple[float, tuple[str, str], tuple[str, str]]]:
         """Return ``(evidence, fields, tokens)`` of each pair an event has."""
@@ -164,12 +169,14 @@ class KindModel:
         each: list[tuple[float, ...]] = []
         largest: list[float] = []
         new_fields = 0
+        forms: list[tuple[str, str]] = []
         for name, value in cells:
             model = known.get(name)
             if model is None:
                 new_fields += 1
                 continue
             evidence, most = weighed(model, value)
+            forms.append((name, form_of(value)))
             if most > 0.0:
                 each.append(evidence)
                 largest.append(most)
@@ -183,6 +190,7 @@ class KindModel:
         row += [pair_most, top5]
         row += [together, self.new_field * min(new_fields, 3), new_kind]
         row.append(math.fsum(largest) + 0.2 * all_pairs + together)
+        row.append(self.pattern.share(forms, new_fields))
         return row
 
     def damp(self, events: Sequence[Cells]) -> None:
@@ -205,6 +213,15 @@ class KindModel:
         self.rescale_pairs({names: damping(np.array(pairs.get(names, []))) for names in self.pairs})
         self.sets_scale = damping(np.array(sets))
         self.new_field = min(self.new_field, -math.log((new_fields + 0.5) / (len(events) + 1)))
+
+    def damp_like(self, other: "KindModel") -> None:
+        """Scale down what another model of this kind scales down; what it did not know stays as it is."""
+        for name, model in self.fields.items():
+            if name in other.fields:
+                model.rescale(other.fields[name].scale)
+        self.rescale_pairs({names: other.pair_scale.get(names, 1.0) for names in self.pairs})
+        self.sets_scale = other.sets_scale
+        self.new_field = min(self.new_field, other.new_field)
 
 
 def damping(evidence: np.ndarray) -> float:

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,11 +108,20 @@ def test_scores_beyond_calibration_are_still_ranked(fitted):
 
 def test_reasons_say_what_was_never_seen(fitted):
     texts = [reason.text for reason in fitted.explain([strange()])[0]]
-    assert "process powershell.exe was never seen before (0 of 1,300 values)" in texts
-    pairs = [reason for reason in fitted.explain([strange()])[0] if reason.feature == "pair"]
-    assert len(pairs) == 1
-    assert "was never seen with" in pairs[0].text
-    assert len(pairs[0].fields) == 2
+    assert "process powershell.exe was never seen before (0 of 2,000 values)" in texts
+
+
+def test_reasons_say_what_never_came_together(fitted):
+    usual = events(1, seed=99)[0]
+    odd = replace(usual, fields={**usual.fields, "user.name": "backup", "host.name": "web-1"})
+    pair, pattern, *_ = fitted.explain([odd])[0]
+    assert pair.text == "user backup was never seen with host web-1 (0 of 2,000 events)"
+    assert pair.fields == ("user.name", "host.name")
+    assert pattern.feature == "pattern"
+    assert pattern.fields[0] == "host.name"
+    assert pattern.text.endswith(
+        "is no combination known from 2,000 events of this kind, above all host web-1, process sudo"
+    )
 
 
 def test_removing_the_top_reason_lowers_the_score_most(fitted):
@@ -133,7 +143,7 @@ def test_removing_the_top_reason_lowers_the_score_most(fitted):
 def test_first_event_of_a_kind_is_said_to_be_one(fitted):
     stranger = ParsedEvent(1.8e9, "event", "windows", "", {"event.provider": "Kernel", "event.code": 15})
     texts = [reason.text for reason in fitted.explain([stranger])[0]]
-    assert "first events of this kind (Kernel 15); too few among 1,300 events to know it" in texts
+    assert "first events of this kind (Kernel 15); too few among 2,000 events to know it" in texts
 
 
 def test_odd_input_neither_raises_nor_gives_nan(fitted):
