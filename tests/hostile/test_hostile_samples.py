@@ -30,6 +30,8 @@ OWN = [
     "\\",
     '"',
     "%00",
+    "nul\x00byte",
+    "\ufffe\uffff\U0010ffff",
 ]
 TOGETHER = 200
 
@@ -39,7 +41,8 @@ def nasty(directory):
         return [orjson.loads(line)["message"] for line in lines]
 
 
-@pytest.fixture(params=["own", pytest.param("collected", marks=pytest.mark.shared)])
+# The collected ones are thousands: what a database could object to is among our own, which both databases get.
+@pytest.fixture(params=["own", pytest.param("collected", marks=[pytest.mark.shared, pytest.mark.once])])
 def texts(request):
     return OWN if request.param == "own" else nasty(request.getfixturevalue("shared_data"))
 

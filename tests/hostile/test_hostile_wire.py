@@ -15,7 +15,8 @@ import pytest
 from tests.deployment import Deployment, environment_for, own_database
 from triage.management import connection
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+# Sockets and bodies are met before any database is.
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.once]
 
 EVENT = "/services/collector/event"
 GOOD = b'{"event":"good"}'

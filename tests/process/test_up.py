@@ -61,6 +61,7 @@ def test_stopping_in_mid_work_loses_nothing(deploy: Callable[..., Deployment]) -
     assert winnow.query("sum(RawBatch.objects.values_list('record_count', flat=True))") == sent == 3000
 
 
+@pytest.mark.once
 def test_it_runs_from_any_directory(deploy: Callable[..., Deployment], tmp_path: Path) -> None:
     winnow = deploy(directory=tmp_path)
     assert sorted(set(winnow.children().values())) == ["beat", "explain", "learn", "pipeline", "web"]
@@ -68,6 +69,7 @@ def test_it_runs_from_any_directory(deploy: Callable[..., Deployment], tmp_path:
     assert json.loads(winnow.manage("drain", "--timeout", "60"))["events"] == 1
 
 
+@pytest.mark.once
 def test_a_taken_port_is_said_plainly(deploy: Callable[..., Deployment]) -> None:
     import subprocess
     import sys
