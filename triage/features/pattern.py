@@ -12,7 +12,7 @@ that the sum over an event is exact, in any order and company.
 
 import math
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +33,7 @@ MAX_TOKENS, SAMPLE = 6_000, 8_000
 UNIT = float(1 << 20)
 #: A field never seen counts as this many tokens never seen.
 NEW_FIELD_TOKENS = 4
-PART_BYTES, ENTRY_BYTES = 24 << 20, 500
+PART_BYTES, ENTRY_BYTES = 12 << 20, 500
 #: Field and form (a masked text, or a number's bucket) -> what it contributes.
 _parts: Memory[tuple["Pattern", str, str], np.ndarray] = Memory(PART_BYTES)
 
@@ -75,13 +75,14 @@ class Pattern:
     def learn(cls, events: Sequence[Sequence[tuple[str, Any]]]) -> "Pattern":
         """Learn from the cells of events; with too few tokens to combine, nothing is ever odd."""
         step = max(1, -(-len(events) // SAMPLE))
-        found = _tokenise(events[::step])
-        counts = Counter(token for tokens in found for token in tokens)
-        kept = [token for token, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_TOKENS]]
-        idf = np.array([_idf(len(found), counts[token]) for token in kept])
-        directions = _directions(found, {token: place for place, token in enumerate(kept)}, idf)
-        rows = np.column_stack([directions * idf[:, None], np.square(idf)]) if kept else np.zeros((0, DIRECTIONS + 1))
-        return cls(kept, np.rint(rows * UNIT), float(np.rint(_idf(len(found), 0) ** 2 * UNIT)))
+        tokens, found = _tokenise(events[::step])
+        counts = np.bincount(np.concatenate([*found, np.zeros(0, dtype=np.intp)]), minlength=len(tokens))
+        ranked = sorted(range(len(tokens)), key=lambda number: (-counts[number], tokens[number]))[:MAX_TOKENS]
+        idf = np.array([_idf(len(found), int(counts[number])) for number in ranked])
+        directions = _directions(found, ranked, idf)
+        rows = np.column_stack([directions * idf[:, None], np.square(idf)]) if ranked else np.zeros((0, DIRECTIONS + 1))
+        unseen = float(np.rint(_idf(len(found), 0) ** 2 * UNIT))
+        return cls([tokens[number] for number in ranked], np.rint(rows * UNIT), unseen)
 
     def part(self, name: str, form: str) -> np.ndarray:
         """Return what one field's form contributes, shape ``(DIRECTIONS + 1,)``, whole numbers."""
@@ -147,34 +148,40 @@ def _idf(events: int, seen: int) -> float:
     return math.log((events + 1) / (seen + 1)) + 1.0
 
 
-def _tokenise(events: Sequence[Sequence[tuple[str, Any]]]) -> list[set[str]]:
-    """Return the tokens of each event; a form that repeats is cut once."""
-    known: dict[tuple[str, str], set[str]] = {}
+def _tokenise(events: Sequence[Sequence[tuple[str, Any]]]) -> tuple[list[str], list[np.ndarray]]:
+    """Return the distinct tokens, and per event the numbers of its own; a form that repeats is cut once."""
+    index: defaultdict[str, int] = defaultdict()
+    index.default_factory = index.__len__
+    known: dict[tuple[str, str], np.ndarray] = {}
     found = []
     for cells in events:
-        tokens: set[str] = set()
+        parts = [np.zeros(0, dtype=np.intp)]
         for name, value in cells:
             form = form_of(value)
             part = known.get((name, form))
             if part is None:
-                part = known[name, form] = tokens_of(name, form)
-            tokens |= part
-        found.append(tokens)
-    return found
+                # In a fixed order: that of a set differs from process to process.
+                cut = [index[token] for token in sorted(tokens_of(name, form))]
+                part = known[name, form] = np.array(cut, dtype=np.intp)
+            parts.append(part)
+        found.append(np.unique(np.concatenate(parts)))
+    return list(index), found
 
 
-def _directions(events: Sequence[set[str]], index: Mapping[str, int], idf: np.ndarray) -> np.ndarray:
-    """Return the directions of the weighted, length-normalised events, shape ``(n_tokens, DIRECTIONS)``."""
-    directions = np.zeros((len(index), DIRECTIONS))
-    width = min(DIRECTIONS, len(index) - 1, len(events) - 1)
+def _directions(events: Sequence[np.ndarray], ranked: Sequence[int], idf: np.ndarray) -> np.ndarray:
+    """Return the directions of the weighted, length-normalised events, shape ``(len(ranked), DIRECTIONS)``."""
+    directions = np.zeros((len(ranked), DIRECTIONS))
+    width = min(DIRECTIONS, len(ranked) - 1, len(events) - 1)
     if width < 1:
         return directions
-    places = [sorted(index[token] for token in tokens if token in index) for tokens in events]
+    place = np.full(max(int(numbers.max(initial=0)) for numbers in events) + 1, -1)
+    place[np.array(ranked)] = np.arange(len(ranked))
+    places = [np.sort(found[found >= 0]) for found in (place[numbers] for numbers in events)]
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in places])])
-    columns = np.array([place for row in places for place in row], dtype=np.intp)
     lengths = np.array([math.sqrt(math.fsum(np.square(idf[row]).tolist())) or 1.0 for row in places])
+    columns = np.concatenate(places)
     weights = idf[columns] / np.repeat(lengths, np.diff(offsets))
-    matrix = csr_matrix((weights, columns, offsets), shape=(len(events), len(index)))
+    matrix = csr_matrix((weights, columns, offsets), shape=(len(events), len(ranked)))
     with np.errstate(divide="ignore", invalid="ignore"):  # the share of a variance of zero, which nobody reads
         directions[:, :width] = TruncatedSVD(width, random_state=0).fit(matrix).components_.T
     return directions
