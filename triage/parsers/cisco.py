@@ -14,7 +14,7 @@ from triage.parsers.vendor_pairs import account, put
 
 MAX_READ = 2_000
 _HEAD = re.compile(
-    r"(?:\d{1,10}: )?(?:[\w.-]{1,255} ?: )?"
+    r"(?:<\d{1,3}>)?:? ?(?:\d{1,10}: )?(?:<?[\w.-]{1,255}>? ?: )?"
     r"(?:[*.]?(?P<time>[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,6})?(?: [A-Z]{3,5})?)"
     r"(?: <?(?P<host>[\w.-]{1,255})>?)? ?: )?(?::? ?)"
     r"%(?P<module>[A-Z][A-Z0-9_]{1,31})-(?:[A-Za-z0-9_]{1,32}-)?(?P<level>[0-7])-(?P<code>[A-Z0-9_]{1,64})(?:: ?| )"
@@ -74,11 +74,32 @@ def _read_ios(code: str, said: str, fields: Fields) -> None:
             fields["event.category"], fields["event.action"] = "configuration", "command"
             put(fields, "user.name", command["user"])
             fields["process.command_line"] = command["command"].strip()
+    elif code.startswith("SSH"):
+        _read_ssh(said, fields)
     elif code == "UPDOWN":
         state = _STATE.search(said)
         if state is not None:
             fields["event.category"], fields["event.action"] = "network", "link-" + state["state"].split()[-1]
             fields["observer.ingress.interface.name"] = state["name"]
+
+
+_SSH = re.compile(
+    r"(?:User '(?P<user>[^']{1,128})' authentication for )?SSH2? [Ss]ession (?:request )?"
+    r"from (?P<ip>[0-9A-Fa-f.:]{2,45})"
+)
+
+
+def _read_ssh(said: str, fields: Fields) -> None:
+    """``User 'x' authentication for SSH2 Session from a (tty = 0) using ... Succeeded``, or a session alone."""
+    found = _SSH.match(said)
+    if found is None:
+        return
+    put(fields, "source.ip", found["ip"])
+    fields["event.category"], fields["event.action"] = "session", "session-started"
+    if found["user"]:
+        put(fields, "user.name", found["user"])
+        fields["event.category"], fields["event.action"] = "authentication", "login"
+        fields["event.outcome"] = "success" if "Succeeded" in said else "failure"
 
 
 def _read_login(code: str, said: str, fields: Fields) -> None:

@@ -95,6 +95,10 @@ _GROUP = re.compile(r"(?<!\w)[Gg]roup(?: = | )<?(?P<name>[^\s<>,]{1,128})")
 _INTERFACE = re.compile(r"on interface \"?(?P<name>[\w.-]{1,64})")
 _TRANSPORT = re.compile(r"(?<![\w-])(tcp|udp|icmpv?6?|ipv6-icmp|sctp|gre|esp|igmp)(?![\w-])", re.IGNORECASE)
 _AMOUNT = re.compile(r"duration (?P<h>\d{1,6}):(?P<m>\d\d):(?P<s>\d\d)(?: (?:forwarded )?bytes (?P<bytes>\d{1,15}))?")
+_SESSION = re.compile(
+    r"Duration: (?:(?P<d>\d{1,5})d )?(?P<h>\d{1,6})h:(?P<m>\d\d)m:(?P<s>\d\d)s, Bytes xmt: (?P<sent>\d{1,15}), "
+    r"Bytes rcv: (?P<received>\d{1,15})"
+)
 _COMMAND = re.compile(r"(?:executed cmd: |executed |Command=)['\"]?(?P<command>[^'\"]{1,512})")
 _URL = re.compile(r"(?:URL (?:[\w.:]{2,45}:(?=\w{2,6}:))?)(?P<url>[a-z]{2,8}://\S{1,1024})")
 _PERMITTED = re.compile(r"(?<!\w)(?:permitted|est-allowed|allowed)(?!\w)")
@@ -130,6 +134,16 @@ _mean("315011 611103 716002 113019 722023 722037", "session", "logout")
 _mean("113039 716001 722022 722033 722034 722051", "session", "session-started")
 _mean("111004", "configuration", "configured", "success")
 _mean("111008 111009 111010", "configuration", "command")
+_mean("109007", "authentication", "authorization", "success")
+_mean("109008", "authentication", "authorization", "failure")
+_mean("502101", "iam", "user-created", "success")
+_mean("502102", "iam", "user-deleted", "success")
+_mean("603104 603106 725001", "network", "tunnel-started")
+_mean("603105 603107 725007", "network", "tunnel-finished")
+_mean("710001 710002", "network", "allowed", "success")
+_mean("710004", "network", "denied", "success")
+_mean("507003", "network", "connection-finished")
+_mean("733100 733101", "network", "threat-detected")
 _mean("502103", "iam", "privilege-changed")
 _mean("713120 713049", "network", "negotiated", "success")
 _mean("713901 713902 713904 713905 713903 750003", "network", "error")
@@ -219,6 +233,13 @@ def _read_rest(text: str, fields: Fields) -> None:
         seconds = int(amount["h"]) * 3600 + int(amount["m"]) * 60 + int(amount["s"])
         fields["event.duration"] = seconds * 1_000_000_000
         put(fields, "network.bytes", amount["bytes"] or "")
+    session = _SESSION.search(text, 0, MAX_READ)
+    if session is not None:
+        seconds = (
+            int(session["d"] or 0) * 86_400 + int(session["h"]) * 3600 + int(session["m"]) * 60 + int(session["s"])
+        )
+        fields["event.duration"] = seconds * 1_000_000_000
+        fields["source.bytes"], fields["destination.bytes"] = int(session["received"]), int(session["sent"])
     on = _INTERFACE.search(text, 0, MAX_READ)
     if on is not None:
         fields.setdefault("observer.ingress.interface.name", on["name"])

@@ -116,6 +116,36 @@ def test_who_did_what(number: int, said: str, expected: dict[str, Any]) -> None:
     assert {name: found.get(name) for name in expected} == expected
 
 
+def test_a_vpn_session_with_its_bytes_seen_from_the_client() -> None:
+    found = asa(
+        113019,
+        4,
+        "Group = staff, Username = ida, IP = 203.0.113.9, Session disconnected. Session Type: SSL, Duration: 1d "
+        "0h:32m:16s, Bytes xmt: 297103, Bytes rcv: 1216163, Reason: User Requested",
+    )
+    assert found["event.duration"] == 88_336_000_000_000
+    assert (found["source.bytes"], found["destination.bytes"]) == (1216163, 297103)
+    assert (found["source.ip"], found["user.name"], found["event.action"]) == ("203.0.113.9", "ida", "logout")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "",
+        "<166>",
+        "<166>:Dec 27 11:02:49 UTC: ",
+        "Dec 27 2025 11:02:49 fw-1 : ",
+        "Dec 27 2025 11:02:49 <fw-1>: ",
+        "fw-1: ",
+    ],
+)
+def test_the_ways_a_message_begins(head: str) -> None:
+    fields = read(
+        f"{head}%ASA-session-6-302013: Built inbound TCP connection 1 for a:203.0.113.9/5 to b:192.0.2.7/6"
+    ).fields
+    assert (fields["event.code"], fields["source.ip"], fields["destination.port"]) == ("302013", "203.0.113.9", 6)
+
+
 def test_names_stand_where_the_device_knows_them() -> None:
     found = asa(106015, 6, "Deny TCP (no connection) from 203.0.113.9/56 to mail-gw1/25 flags FIN ACK on interface x")
     assert (found["source.ip"], found["destination.domain"], found["destination.port"]) == (
@@ -128,7 +158,8 @@ def test_names_stand_where_the_device_knows_them() -> None:
 
 def test_what_the_line_does_not_say_is_not_there() -> None:
     found = asa(733100, 4, "[Scanning] drop rate-1 exceeded. Current burst rate is 0 per second")
-    assert found == {}
+    assert found == {"event.action": "threat-detected", "event.category": "network"}
+    assert asa(199002, 6, "Startup completed. Beginning operation.") == {}
 
 
 def test_a_connection_event_of_threat_defense() -> None:
@@ -156,6 +187,10 @@ def test_a_connection_event_of_threat_defense() -> None:
         ("Dec 27 11:02:49 sw-1 45: %SEC-6-IPACCESSLOGP: list 101 denied tcp 203.0.113.9(4000) -> 192.0.2.7(23), 1",
          {"event.action": "denied", "source.ip": "203.0.113.9", "source.port": 4000, "destination.ip": "192.0.2.7",
           "destination.port": 23, "rule.name": "101", "network.transport": "tcp"}),
+        ("%SSH-5-SSH2_USERAUTH: User 'ida' authentication for SSH2 Session from 203.0.113.9 (tty = 0) Succeeded",
+         {"event.action": "login", "event.outcome": "success", "user.name": "ida", "source.ip": "203.0.113.9"}),
+        ("%SSH-5-SSH2_SESSION: SSH2 Session request from 203.0.113.9 (tty = 0) Succeeded",
+         {"event.action": "session-started", "source.ip": "203.0.113.9", "event.outcome": None}),
         ("%SYS-5-CONFIG_I: Configured from console by ida on vty0 (10.1.1.2)",
          {"event.action": "configured", "user.name": "ida", "source.ip": "10.1.1.2"}),
         ("%PARSER-5-CFGLOG_LOGGEDCMD: User:ida  logged command:no logging host 192.0.2.9",
