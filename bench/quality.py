@@ -1,6 +1,6 @@
 """What is detection worth on labelled logs? With intervals, by type of attack, and with attacks in the history.
 
-    python bench/quality.py [--json] [--resamples N] [--contamination R ...] DIR ...
+    python bench/quality.py DIR ... [--json] [--resamples N] [--contamination R ...]
 
 A DIR holds ``events.ndjson.gz`` (one raw event a line, in forwarding order) and ``labels.csv.gz`` (``idx``, ``label``:
 1 attack, 0 benign, -1 not scored, ``split``: train or test, and what else the set knows). The detector learns the train
