@@ -257,6 +257,13 @@ def _is_name(name: str, *, marked: bool) -> bool:
 _KEY_WORDS = ("user", "login", "logon", "acct", "account", "uname", "usr", "principal", "identi", "mail", "set_id")
 MAX_KEYS = 16
 _ACTOR = re.compile(rf"(?:^|(?<=\bby ))user:? (?:{_QUOTED}|(?P<bare>{_NAME}))(?= [a-z]{{2,}}|,|\.|$)")
+#: ``Could not retrieve user alice details``.
+_LOOKED_UP = re.compile(
+    rf"(?:retriev\w{{1,3}}|load(?:ing)?|fetch(?:ing)?|find(?:ing)?) user (?P<bare>{_NAME})"
+    r"(?= (?:details|record|data|in)\b|[\].,]|$)"
+)
+#: ``192.0.2.1 (alice@example.com) -> POST:https://..``: who asked, beside the address asked from.
+_BESIDE = re.compile(r"[\da-f:.]{3,45} \((?P<round>[^()\s@]{1,64}@[^()\s@]{1,190})\) -> [a-z]{3,7}:")
 #: ``Login OK: [alice/..]`` and ``Login incorrect (..): [alice]`` as FreeRADIUS writes them.
 _RADIUS = re.compile(r"login (?:ok|incorrect)[^\[]{0,128}\[(?P<square>[^\[\]/]{1,128})[\]/]")
 _REALM = re.compile(r"[A-Za-z][\w-]{1,31}\Z")
@@ -298,12 +305,14 @@ def keyed(text: str) -> str:
 
 
 def actor(text: str) -> str:
-    """Return the account that a sentence begins with, or that it says something was done by."""
-    match = _ACTOR.search(lowered(text), 0, MAX_READ)
-    if match is None:
-        return ""
-    name, marked = _value(match, text)
-    return name if _is_name(name, marked=marked) else ""
+    """Return the account that a sentence begins with, was done by or looked up, or that stands beside its address."""
+    low = lowered(text)
+    for pattern in (_ACTOR, _LOOKED_UP, _BESIDE):
+        match = pattern.search(low, 0, MAX_READ)
+        name, marked = _value(match, text) if match is not None else ("", False)
+        if _is_name(name, marked=marked):
+            return name
+    return ""
 
 
 def named(text: str) -> str:
@@ -313,7 +322,7 @@ def named(text: str) -> str:
         return found
     low = lowered(text)
     best, name = MAX_READ, ""
-    for pattern in (_RADIUS, _MARKED, _AFTER, _SUBJECT, _FOR):
+    for pattern in (_RADIUS, _BESIDE, _MARKED, _AFTER, _SUBJECT, _FOR):
         for match in pattern.finditer(low, 0, best):
             found, marked = _value(match, text)
             if _is_name(found, marked=marked):

@@ -212,7 +212,7 @@ def read(text: str, fields: Fields) -> bool:
     if ban is not None:
         fields.setdefault("event.action", ban[1].lower().replace(" ", "_"))
     name = people.keyed(text) if people.may_name(low) else ""
-    if not name and "user" in low:
+    if not name and ("user" in low or "@" in low):
         name = people.actor(text)
     _add_user(name, fields)
     if "source.ip" in fields and "event.outcome" not in fields:

@@ -81,6 +81,8 @@ def test_a_failed_login_names_who_and_from_where(text: str, expected: dict[str, 
         ("session opened for bob, ip 203.0.113.9", ("bob", "203.0.113.9", "login", "success")),
         ("user bob changed a rule from 203.0.113.9", ("bob", "203.0.113.9", None, None)),
         ("user bob logged out", ("bob", None, "logout", None)),
+        ("[203.0.113.9] [Could not retrieve user bob details] at auth.php", ("bob", "203.0.113.9", None, None)),
+        ("AUDIT: MFA count is 1. (203.0.113.9 (bob@a.example) -> POST:http://b)", ("bob@a.example", None, None, None)),
         ('User is trying to login using "bob" (203.0.113.9 -> POST)', ("bob", "203.0.113.9", "login", None)),
     ],
 )
