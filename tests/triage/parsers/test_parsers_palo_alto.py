@@ -35,26 +35,6 @@ def threat(part: str, about: str, app: str = "web-browsing") -> Fields:
     return fields_of("THREAT", part, ENDS.format(app=app, port=80, proto="tcp", action="alert") + about)
 
 
-@pytest.mark.parametrize("pair", GOLDEN, ids=[pair["case"] for pair in GOLDEN])
-def test_line_becomes_exactly_this_event(pair: dict[str, Any]) -> None:
-    event = event_of(pair["content"])
-    assert event.parser == pair["parser"]
-    assert event.fields == pair["fields"]
-    assert {name: type(value) for name, value in event.fields.items()} == {
-        name: type(value) for name, value in pair["fields"].items()
-    }
-    assert event.message == pair["content"]
-    assert event.timestamp == pytest.approx(pair["timestamp"], abs=1e-5)
-    assert event.timestamp_origin == "event"
-    assert event.fallback_reason == ""
-
-
-@pytest.mark.parametrize("pair", GOLDEN, ids=[pair["case"] for pair in GOLDEN])
-def test_line_wrapped_in_json_means_the_same(pair: dict[str, Any]) -> None:
-    event = event_of(orjson.dumps({"message": pair["content"]}).decode())
-    assert (event.parser, event.fields) == (pair["parser"], pair["fields"])
-
-
 def test_every_type_has_a_golden_pair() -> None:
     assert {pair["fields"]["panw.type"] for pair in GOLDEN} >= COLUMNS.keys() - {"GTP"}
 
