@@ -30,9 +30,9 @@ def stage_costs(count: int) -> dict[str, float]:
     champion.current()
     records = timed("receive", lambda: receivers.get("hec_event").records(body, {}))
     events = timed("parse", lambda: parsers.parse(records, time.time(), memory={}))
-    model_id, scores = timed("score", lambda: pipeline.score(events))
+    judged = timed("score", lambda: pipeline.judge(events))
     item = pipeline.ReadBatch(StoredBatch(2**30, 1, "hec_event", {}, time.time(), b"", count), events)
-    rows = timed("rows", lambda: list(pipeline.event_rows(item, scores, model_id)))
+    rows = timed("rows", lambda: list(pipeline.event_rows(item, judged.scores, judged.model_id)))
     chunks = timed("documents", lambda: list(pipeline.document_chunks(item)))
     store.ensure_partitions({rows[0][2][:10]})
     with transaction.atomic():  # as the pipeline does

@@ -21,10 +21,10 @@ def score_some() -> int:
     rows: list[tuple[Any, ...]] = []
     for batch in work:
         item = pipeline.ReadBatch(batch, reading.read(batch))
-        model_id, scores = pipeline.score(item.events)
-        if model_id is None:
+        judged = pipeline.judge(item.events)
+        if judged.model_id is None:
             return 0
-        outcomes.append(pipeline.outcome_of(item, scores, model_id))
-        rows.extend(pipeline.score_rows(item, scores, model_id))
+        outcomes.append(pipeline.outcome_of(item, judged.scores, judged.model_id))
+        rows.extend(pipeline.score_rows(item, judged.scores, judged.model_id))
     store.write_scores(outcomes, rows)
     return sum(batch.record_count for batch in work)

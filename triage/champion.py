@@ -8,13 +8,14 @@ for readiness and doctor, and the last good detector of this process goes on ser
 import gc
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 from django.conf import settings
 
 from triage import detectors
-from triage.detectors.base import Detector
-from triage.models import ModelStatus, ModelVersion
+from triage.detectors.base import Detector, Examined
+from triage.models import AlertPolicy, ModelStatus, ModelVersion
 from triage.registry import artefact
 
 logger = logging.getLogger(__name__)
@@ -24,11 +25,18 @@ CHECK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """A loaded model version."""
+    """A loaded model version. ``threshold`` is what people decided; None leaves it to the detector."""
 
     model_id: int
     version: str
     detector: Detector
+    threshold: float | None = None
+
+    def flag(self, examined: Examined) -> np.ndarray:
+        """Return which events are flagged, booleans of shape ``(n_events,)``."""
+        if self.threshold is None:
+            return self.detector.flag(examined.scores, examined.p_values)
+        return np.asarray(examined.scores > self.threshold)
 
 
 @dataclass(slots=True)
@@ -54,7 +62,17 @@ def current() -> Champion | None:
     if now - _serving.checked_at >= CHECK_SECONDS:
         _serving.checked_at = now
         _refresh(ModelVersion.objects.filter(status=ModelStatus.CHAMPION).first())
+        _serving.champion = _under_policy(_serving.champion)
     return _serving.champion
+
+
+def _under_policy(champion: Champion | None) -> Champion | None:
+    """Return the champion with the threshold that people last decided for it."""
+    if champion is None:
+        return None
+    policy = AlertPolicy.objects.filter(model_version=champion.model_id).order_by("-id").first()
+    threshold = None if policy is None else policy.threshold
+    return champion if champion.threshold == threshold else replace(champion, threshold=threshold)
 
 
 def _refresh(model: ModelVersion | None) -> None:

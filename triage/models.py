@@ -369,6 +369,137 @@ class ModelVersion(models.Model):
         return self.version
 
 
+class ScoreTally(models.Model):
+    """What the champion found in one source's events of one pass, added up; folded into a ``DriftBlock`` and deleted.
+
+    ``p_counts`` counts events by p-value (see :data:`triage.tallies.P_EDGES`), ``kinds`` by kind of event,
+    ``evidence`` is the sum of every column of evidence.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False)
+    received_at = models.DateTimeField(help_text="Receipt of the newest of the events.")
+    events = models.PositiveIntegerField()
+    flagged = models.PositiveIntegerField()
+    p_counts = models.JSONField()
+    kinds = models.JSONField()
+    evidence = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.source_id}: {self.events} events"
+
+
+class DriftBlock(models.Model):
+    """Some hundred neighbouring events of one source, added up; what drift is judged by."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", db_index=False)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False)
+    ended_at = models.DateTimeField()
+    events = models.PositiveIntegerField()
+    flagged = models.PositiveIntegerField()
+    p_counts = models.JSONField()
+    kinds = models.JSONField()
+    evidence = models.JSONField()
+    judged = models.JSONField(default=dict, help_text="p-value and running evidence of each aspect.")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["source", "model_version", "-id"], name="driftblock_by_source")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} until {self.ended_at:%Y-%m-%d %H:%M}: {self.events} events"
+
+
+class AlarmKind(models.TextChoices):
+    FEATURES = "features", "Features drift"
+    KINDS = "kinds", "Mix of events drifts"
+    SCORES = "scores", "Scores drift"
+    ALERT_RATE = "alert_rate", "Alert rate drifts"
+    QUALITY = "quality", "Fewer alerts are right"
+
+
+class Recommendation(models.TextChoices):
+    RELABEL = "relabel", "Look at more verdicts"
+    RETRAIN = "retrain", "Retrain"
+    ROLL_BACK = "roll_back", "Roll back"
+    CHECK_FEED = "check_feed", "Check the feed"
+
+
+class Alarm(models.Model):
+    """Something has changed enough to need a decision. One open alarm per source, model and kind."""
+
+    kind = models.CharField(max_length=16, choices=AlarmKind)
+    source = models.ForeignKey(Source, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    recommendation = models.CharField(max_length=16, choices=Recommendation)
+    #: Whole sentences for people; the figures behind them are in ``details``.
+    text = models.TextField()
+    details = models.JSONField(default=dict)
+    raised_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=150, blank=True, help_text="A user's name, or what made it moot.")
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "source", "model_version"], condition=Q(closed_at__isnull=True), name="alarm_one_open"
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "model_version"],
+                condition=Q(closed_at__isnull=True, source__isnull=True),
+                name="alarm_one_open_of_all_sources",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ShadowTally(models.Model):
+    """Live events that a candidate scored beside the champion, per minute of receipt; every column adds up."""
+
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False)
+    champion = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False)
+    minute = models.PositiveIntegerField()
+    events = models.PositiveBigIntegerField(default=0)
+    both = models.PositiveBigIntegerField(default=0, help_text="Flagged by both.")
+    only_candidate = models.PositiveBigIntegerField(default=0)
+    only_champion = models.PositiveBigIntegerField(default=0)
+    #: Events whose p-value by the candidate is at most 0.01, 0.05, 0.1 and 0.5.
+    p_01 = models.PositiveBigIntegerField(default=0)
+    p_05 = models.PositiveBigIntegerField(default=0)
+    p_10 = models.PositiveBigIntegerField(default=0)
+    p_50 = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["candidate", "champion", "minute"], name="shadowtally_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.candidate_id} beside {self.champion_id}: {self.events} events"
+
+
+class AlertPolicy(models.Model):
+    """What people wish to spend, and the threshold that follows for one model. The newest row counts.
+
+    Rows are never changed: what was flagged under which threshold can be told at any later time.
+    """
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=150)
+    wishes = models.JSONField(help_text="alerts_per_day, hours_per_day, usd_per_day, minutes_per_alert, usd_per_alert")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="policies")
+    threshold = models.FloatField(help_text="An event is flagged when its score is above this.")
+    forecast = models.JSONField(default=dict)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.model_version_id}: above {self.threshold:.4g}"
+
+
 class WorkerHeartbeat(models.Model):
     """When each process of the deployment was last alive; readiness and doctor read it."""
 

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 
-from triage import champion, documents, ecs, minutes, reading, store
+from triage import champion, documents, ecs, minutes, reading, store, tallies
 from triage.contracts import NO_SCORE, ParsedEvent, Score, StoredBatch
+from triage.detectors.base import Examined
 from triage.models import event_id
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,16 @@ class ReadBatch:
 
     batch: StoredBatch
     events: list[ParsedEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the serving model said of a pass: a score per event, and what they are made of."""
+
+    model_id: int | None
+    scores: Sequence[Score]
+    examined: Examined | None = None
+    flags: np.ndarray | None = None
 
 
 def process_pass(owner: str) -> int:
@@ -53,18 +65,21 @@ def process_pass(owner: str) -> int:
 def process(owner: str, work: Sequence[StoredBatch]) -> None:
     """Read, score and store batches together; all of them are stored, or none."""
     read = [ReadBatch(batch, reading.read(batch)) for batch in work]
-    model_id, scores = score([event for item in read for event in item.events])
+    judged = judge([event for item in read for event in item.events])
     outcomes: list[store.BatchOutcome] = []
     rows: list[tuple[Any, ...]] = []
     chunks: list[documents.ChunkRow] = []
     start = 0
     for item in read:
-        batch_scores = scores[start : start + len(item.events)]
+        batch_scores = judged.scores[start : start + len(item.events)]
         start += len(item.events)
-        outcomes.append(outcome_of(item, batch_scores, model_id))
-        rows.extend(event_rows(item, batch_scores, model_id))
+        outcomes.append(outcome_of(item, batch_scores, judged.model_id))
+        rows.extend(event_rows(item, batch_scores, judged.model_id))
         chunks.extend(document_chunks(item))
-    store.finish(owner, outcomes, rows, chunks, minutes.summarise((item.batch, item.events) for item in read))
+    batches = [(item.batch, item.events) for item in read]
+    figures = minutes.summarise(batches)
+    tally = tallies.summarise(batches, judged.model_id, judged.examined, judged.flags)
+    store.finish(owner, outcomes, rows, chunks, figures, tally)
 
 
 def _process_alone(owner: str, batch: StoredBatch) -> None:
@@ -78,19 +93,22 @@ def _process_alone(owner: str, batch: StoredBatch) -> None:
         store.quarantine(batch.batch_id, f"{type(error).__name__}: {error}")
 
 
-def score(events: Sequence[ParsedEvent]) -> tuple[int | None, Sequence[Score]]:
-    """Return the serving model's id and a score per event; without a champion ``(None, NO_SCORE...)``."""
+def judge(events: Sequence[ParsedEvent]) -> Judged:
+    """Return what the serving model says of events; without a champion every score is :data:`NO_SCORE`."""
     serving = champion.current()
     if serving is None or not events:
-        return (None if serving is None else serving.model_id), [NO_SCORE] * len(events)
-    values, p_values = serving.detector.score(events)
-    flags = serving.detector.flag(values, p_values)
-    flagged = [position for position, flag in enumerate(flags.tolist()) if flag]
+        return Judged(None if serving is None else serving.model_id, [NO_SCORE] * len(events))
+    examined = serving.detector.examine(events)
+    flags = serving.flag(examined)
+    flagged = np.flatnonzero(flags).tolist()
     reasons = dict(zip(flagged, serving.detector.explain([events[position] for position in flagged]), strict=True))
-    return serving.model_id, [
+    scores = [
         Score(value, p_value, position in reasons, reasons.get(position, ()))
-        for position, (value, p_value) in enumerate(zip(values.tolist(), p_values.tolist(), strict=True))
+        for position, (value, p_value) in enumerate(
+            zip(examined.scores.tolist(), examined.p_values.tolist(), strict=True)
+        )
     ]
+    return Judged(serving.model_id, scores, examined, flags)
 
 
 def outcome_of(item: ReadBatch, scores: Sequence[Score], model_id: int | None) -> store.BatchOutcome:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from triage import documents, minutes, reading, turns, waiting
+from triage import documents, minutes, reading, tallies, turns, waiting
 from triage.contracts import StoredBatch
 from triage.models import (
     BatchStatus,
@@ -116,6 +116,7 @@ def finish(
     rows: Sequence[tuple[Any, ...]],
     chunks: Sequence[documents.ChunkRow] = (),
     figures: Sequence[minutes.Minute] = (),
+    found: Sequence[tallies.Tally] = (),
 ) -> None:
     """Store events (tuples in :data:`EVENT_COLUMNS` order) with their documents and mark their batches done.
 
@@ -145,6 +146,7 @@ def finish(
                 discard_counts=outcome.discard_counts,
                 model_version_id=outcome.model_version_id,
             )
+        tallies.insert(found)
         minutes.add(figures)  # last, because another worker's pass may wait for the same rows
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from tests.factories import make_batch, make_source
 from triage import backfill, champion, documents, pipeline, reading, store
 from triage.contracts import ParsedEvent, Reason
+from triage.detectors.base import Examined
 from triage.models import BatchStatus, Event, ModelStatus, ModelVersion, RawBatch, Source, event_id
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +26,10 @@ class LengthDetector:
     def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:
         scores = np.array([float(len(event.message)) for event in events])
         return scores, 1.0 / (1.0 + scores)
+
+    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
+        scores, p_values = self.score(events)
+        return Examined(scores, p_values, np.column_stack([scores, np.full(len(events), 0.5)]), ("length", "half"))
 
     def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
         return scores > 50

@@ -6,11 +6,27 @@ that the registry can store it without pickle and check it before it is opened.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from triage.contracts import ParsedEvent, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a detector found in ``n`` events.
+
+    ``scores`` and ``p_values`` are float64 of shape ``(n,)``. ``evidence`` has one column per name in
+    ``evidence_names``, shape ``(n, k)``: ``-ln`` of a tail probability each, so that a column of events like those
+    learned has a mean of about 1, whatever it measures.
+    """
+
+    scores: np.ndarray
+    p_values: np.ndarray
+    evidence: np.ndarray
+    evidence_names: tuple[str, ...]
 
 
 class Detector(Protocol):
@@ -20,6 +36,9 @@ class Detector(Protocol):
 
     def fit(self, events: Sequence[ParsedEvent], *, alert_budget: float, random_state: int) -> "Detector":
         """Learn from events in time order; ``alert_budget`` is the share of events to flag, in (0, 1)."""
+
+    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
+        """Return the scores of events with the evidence they are made of."""
 
     def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(scores, p_values)``, float64 arrays of shape ``(n_events,)``; higher = more unusual."""
