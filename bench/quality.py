@@ -109,29 +109,34 @@ def by_type(rows: list[Row], scores: np.ndarray, truth: np.ndarray) -> dict[str,
     return found
 
 
-def measure(folder: Path, contamination: float, resamples: int) -> dict[str, Any]:
-    """Learn and score one set."""
+def read(folder: Path, contamination: float) -> tuple[list[ParsedEvent], list[ParsedEvent], list[Row], list[Row]]:
+    """Return the train events, the test events, and the label rows of both."""
     with gzip.open(folder / "labels.csv.gz", "rt", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     with gzip.open(folder / "events.ndjson.gz") as file:
         lines = file.read().split(b"\n")
     train, test = choose(rows, contamination)
     events = parse([lines[i] for i in (*train, *test)])
-    detector = detectors.get(detectors.DEFAULT)().fit(events[: len(train)], alert_budget=BUDGET, random_state=0)
-    later = events[len(train) :]
+    return events[: len(train)], events[len(train) :], [rows[i] for i in train], [rows[i] for i in test]
+
+
+def measure(folder: Path, contamination: float, resamples: int) -> dict[str, Any]:
+    """Learn and score one set."""
+    history, later, taught, test = read(folder, contamination)
+    detector = detectors.get(detectors.DEFAULT)().fit(history, alert_budget=BUDGET, random_state=0)
     parts = [detector.score(later[i : i + BATCH]) for i in range(0, len(later), BATCH)]
     scores, p_values = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
     flags = detector.flag(scores, p_values)
-    label = np.array([int(rows[i]["label"]) for i in test])
+    label = np.array([int(row["label"]) for row in test])
     counted = np.flatnonzero(label >= 0)
-    kept, truth, ranked = [rows[test[i]] for i in counted], label[counted] == 1, scores[counted]
+    kept, truth, ranked = [test[i] for i in counted], label[counted] == 1, scores[counted]
     units, unit = incidents(kept)
     area, precision, recall = figures(truth, ranked, np.ones(len(ranked)))
     benign = wilson(int(flags[counted][~truth].sum()), int((~truth).sum()))
     valid = {str(a): round(float((p_values[counted][~truth] <= a).mean()), 4) for a in (0.001, 0.01, 0.05, 0.1, 0.5)}
     return {
-        "set": folder.name, "n": len(ranked), "attacks": int(truth.sum()), "trained_on": len(train),
-        "attacks_in_training": sum(rows[i]["label"] == "1" for i in train), "incident": unit,
+        "set": folder.name, "n": len(ranked), "attacks": int(truth.sum()), "trained_on": len(history),
+        "attacks_in_training": sum(row["label"] == "1" for row in taught), "incident": unit,
         "auroc": round(area, 4), "average_precision": round(precision, 4), "recall_at_1pct": round(recall, 4),
         "intervals": intervals(truth, ranked, units, resamples), "by_type": by_type(kept, ranked, truth),
         "benign_flagged": {"share": benign.value, "n": benign.n, "low": benign.low, "high": benign.high},

@@ -34,8 +34,18 @@ class Detector(Protocol):
 
     name: str
 
-    def fit(self, events: Sequence[ParsedEvent], *, alert_budget: float, random_state: int) -> "Detector":
-        """Learn from events in time order; ``alert_budget`` is the share of events to flag, in (0, 1)."""
+    def fit(
+        self,
+        events: Sequence[ParsedEvent],
+        *,
+        alert_budget: float,
+        random_state: int,
+        suspects: Sequence[bool] | None = None,
+    ) -> "Detector":
+        """Learn from events in time order; ``alert_budget`` is the share of events to flag, in (0, 1).
+
+        ``suspects``, one entry per event, marks what must not become usual by being learned; None = nothing.
+        """
 
     def examine(self, events: Sequence[ParsedEvent]) -> Examined:
         """Return the scores of events with the evidence they are made of."""

@@ -7,7 +7,7 @@ more than the one that calibrated, so that new events look, if anything, less un
 the safe side, while what is newest in the history is no news any more.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,17 +15,15 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 
 from triage.contracts import ParsedEvent, Reason
+from triage.detectors.base import Examined
 from triage.detectors.calibration import Tail, conformal_p_values, threshold_for
 from triage.detectors.forest import FlatForest
 from triage.detectors.reasons import GROUPS, write_reasons
+from triage.detectors.splitting import split
 from triage.features.baseline import Baseline
 from triage.features.kind import COLUMNS
-from triage.features.tokens import kind_of
 
 MIN_EVENTS = 20
-BASELINE_SHARE, COLUMNS_SHARE = 0.65, 0.8
-#: A kind with at least this many events is split by its own order.
-COMMON_KIND = 60
 TREES = 64
 #: How much each column's evidence counts; the rest count 1. Chosen once by measuring, the same for all sources
 #: (docs/detection.md says on what). Order averages over many tokens, so it is less noisy than one odd token.
@@ -48,25 +46,6 @@ class NotEnoughEventsError(ValueError):
     """There are too few events to learn and calibrate on."""
 
 
-def split_by_kind(
-    events: Sequence[ParsedEvent],
-) -> tuple[list[ParsedEvent], list[ParsedEvent], list[ParsedEvent]]:
-    """Return the parts that teach the baseline, teach the columns, and calibrate; each in time order.
-
-    A common kind gives its own oldest events to the first part and its own newest ones to the last, so
-    that a kind which fell silent early, or came with a clock of its own, is calibrated too. Rare kinds
-    stay where time puts them: how often a new kind turns up must be learnt from time itself.
-    """
-    kinds = [kind_of(event) for event in events]
-    sizes, seen = Counter(kinds), Counter[str]()
-    parts: tuple[list[ParsedEvent], list[ParsedEvent], list[ParsedEvent]] = ([], [], [])
-    for position, (event, kind) in enumerate(zip(events, kinds, strict=True)):
-        rank = seen[kind] / sizes[kind] if sizes[kind] >= COMMON_KIND else position / len(events)
-        seen[kind] += 1
-        parts[(rank >= BASELINE_SHARE) + (rank >= COLUMNS_SHARE)].append(event)
-    return parts
-
-
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(codes, distinct)`` so that ``distinct[codes]`` is ``rows``, compared byte by byte."""
     raw, width = np.ascontiguousarray(rows).tobytes(), rows.shape[1] * rows.itemsize
@@ -86,13 +65,27 @@ class BaselineForest:
         self._weights = np.array([WEIGHTS.get(name, 1.0) for name in COLUMNS] + [1.0])
         self._new_kind = COLUMNS.index("new_kind")
 
-    def fit(self, events: Sequence[ParsedEvent], *, alert_budget: float, random_state: int) -> "BaselineForest":
-        """Learn from events in time order; raise :class:`NotEnoughEventsError` below :data:`MIN_EVENTS`."""
-        if len(events) < MIN_EVENTS:
-            raise NotEnoughEventsError(f"{len(events)} events; at least {MIN_EVENTS} are needed")
-        taught, held_back, calibrating = split_by_kind(events)
-        first = Baseline.learn(taught, held_back)
-        rows = first.rows(held_back)
+    def fit(
+        self,
+        events: Sequence[ParsedEvent],
+        *,
+        alert_budget: float,
+        random_state: int,
+        suspects: Sequence[bool] | None = None,
+    ) -> "BaselineForest":
+        """Learn from events in time order; ``suspects`` (one per event, none by default) are not learned from.
+
+        Raises :class:`NotEnoughEventsError` when fewer than :data:`MIN_EVENTS` are left to learn from.
+        """
+        doubtful = [False] * len(events) if suspects is None else suspects
+        learned = [event for event, suspect in zip(events, doubtful, strict=True) if not suspect]
+        if len(learned) < MIN_EVENTS:
+            raise NotEnoughEventsError(f"{len(learned)} events; at least {MIN_EVENTS} are needed")
+        parts = split(events, doubtful, alert_budget)
+        if not parts.held_back or not parts.calibrating:
+            raise NotEnoughEventsError("nothing is left to calibrate on: all newer events are suspects")
+        first = Baseline.learn(parts.taught, parts.held_back)
+        rows = first.rows(parts.held_back)
         self.usual_ = np.median(rows, axis=0)
         self.forest_ = IsolationForest(
             n_estimators=TREES, max_samples=min(256, len(rows)), random_state=random_state
@@ -100,11 +93,11 @@ class BaselineForest:
         self._flat = FlatForest(self.forest_)
         self.tails_ = [Tail.learn(column) for column in rows.T]
         self.tails_.append(Tail.learn(-self._flat.path_lengths(self._lifted(rows))))
-        self.calibration_ = np.sort(self._combine(first.rows(calibrating)))
+        self.calibration_ = np.sort(self._combine(first.rows(parts.calibrating)))
         self.alert_budget_ = alert_budget
         self.threshold_ = threshold_for(self.calibration_, alert_budget)
-        self.n_fit_, self.n_calibration_ = len(events), len(calibrating)
-        self.baseline_ = first.relearn(events)
+        self.n_fit_, self.n_calibration_ = len(learned), len(parts.calibrating)
+        self.baseline_ = first.relearn(learned)
         return self
 
     def _lifted(self, rows: np.ndarray) -> np.ndarray:
@@ -114,23 +107,35 @@ class BaselineForest:
     def _combine(self, rows: np.ndarray) -> np.ndarray:
         """Return the score of evidence rows; of equal ones, which usual events have, one is worked on."""
         if len(rows) < 2:
-            return self._combine_distinct(rows)
+            return self._total(self._evidence(rows))
         codes, distinct = distinct_rows(rows)
-        return self._combine_distinct(distinct).take(codes)
+        return self._total(self._evidence(distinct)).take(codes)
 
-    def _combine_distinct(self, rows: np.ndarray) -> np.ndarray:
-        """Return the score of evidence rows: the weighted root of the summed squares of the tail evidence."""
+    def _evidence(self, rows: np.ndarray) -> np.ndarray:
+        """Return the tail evidence of each column and of the forest, shape ``(len(COLUMNS) + 1, n)``."""
         evidence = np.empty((len(self.tails_), len(rows)))
         for i, tail in enumerate(self.tails_[:-1]):
             # A kind never seen has a probability of its own; it hardly occurs among held-back events.
             evidence[i] = rows[:, i] if i == self._new_kind else tail.evidence(rows[:, i])
         evidence[-1] = self.tails_[-1].evidence(-self._flat.path_lengths(self._lifted(rows)))
+        return evidence
+
+    def _total(self, evidence: np.ndarray) -> np.ndarray:
+        """Return the score of tail evidence: the weighted root of the summed squares."""
         squares = np.square(self._weights[:, None] * evidence)
-        total = np.zeros(len(rows))
+        total = np.zeros(evidence.shape[1])
         # One after the other: NumPy's own sum takes another order for a single row than for many.
         for square in squares:
             total += square
         return np.sqrt(total)
+
+    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
+        """Return the scores of events with the tail evidence of every column and of the forest."""
+        codes, distinct = distinct_rows(self.baseline_.rows(events))
+        evidence = self._evidence(distinct)
+        scores = self._total(evidence).take(codes)
+        p_values = conformal_p_values(self.calibration_, scores)
+        return Examined(scores, p_values, evidence.T.take(codes, axis=0), (*COLUMNS, "forest"))
 
     def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(scores, p_values)``, each of shape ``(n_events,)``."""

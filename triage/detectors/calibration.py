@@ -65,6 +65,14 @@ def conformal_p_values(calibration: np.ndarray, scores: np.ndarray) -> np.ndarra
 
 
 def threshold_for(calibration: np.ndarray, alert_budget: float) -> float:
-    """Return the score an event must exceed so that at most the budget's share of held-back events does."""
-    allowed = int(alert_budget * len(calibration))
+    """Return the score an event must exceed so that its conformal p-value is at most the budget.
+
+    With fewer than ``1 / alert_budget - 1`` held-back events no p-value is that small: then it is the highest of their
+    scores, which one event in ``n + 1`` exceeds.
+
+    >>> threshold_for(np.arange(199.0), 0.01), threshold_for(np.arange(50.0), 0.01)
+    (197.0, 49.0)
+    """
+    # p <= budget needs that at most budget * (n + 1) - 1 held-back scores are at least as high.
+    allowed = max(int(alert_budget * (len(calibration) + 1) + 1e-9) - 1, 0)
     return float(calibration[len(calibration) - 1 - allowed])

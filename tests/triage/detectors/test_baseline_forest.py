@@ -65,7 +65,21 @@ def test_the_budget_is_respected_on_calibration_events(fitted):
     flags = fitted.flag(fitted.calibration_, conformal_p_values(fitted.calibration_, fitted.calibration_))
     assert len(fitted.calibration_) == fitted.n_calibration_ == 400
     assert 0 < flags.sum() <= 8
-    assert threshold_for(np.arange(100.0), 0.05) == 94.0
+
+
+@pytest.mark.parametrize(
+    ("n", "budget", "above"), [(99, 0.01, 0), (198, 0.01, 0), (199, 0.01, 1), (1999, 0.01, 19), (100, 0.05, 4)]
+)
+def test_what_passes_the_threshold_has_a_p_value_within_the_budget(n, budget, above):
+    calibration = np.arange(float(n))
+    threshold = threshold_for(calibration, budget)
+    assert threshold == n - 1 - above
+    just_above, at = conformal_p_values(calibration, np.array([threshold + 0.5, threshold]))
+    assert just_above == (above + 1) / (n + 1) <= budget < at
+
+
+def test_with_too_few_held_back_events_for_the_budget_only_the_highest_passes():
+    assert threshold_for(np.arange(50.0), 0.01) == 49.0
 
 
 def test_fit_is_deterministic(fitted):
@@ -177,3 +191,25 @@ def test_the_flat_forest_agrees_with_scikit_learn(fitted):
     ours = 2.0 ** -(fitted._flat.path_lengths(rows) / np.asarray(fitted.forest_._average_path_length_per_tree[0]).max())
     theirs = -fitted.forest_.score_samples(rows)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.999
+
+
+def test_what_is_suspected_is_not_learned_and_stays_unusual():
+    history = events(2000)
+    attack = [replace(strange(), timestamp=history[n].timestamp) for n in range(0, 2000, 8)]
+    mixed = [
+        event for n, event in enumerate(history) for event in ([event, attack[n // 8]] if n % 8 == 0 else [event])
+    ]
+    suspects = [event in attack for event in mixed]
+
+    def score(suspects):
+        detector = BaselineForest().fit(mixed, alert_budget=0.02, random_state=0, suspects=suspects)
+        scores, p_values = detector.score([strange()])
+        return detector.flag(scores, p_values).tolist(), detector.n_fit_
+
+    assert score(None) == ([False], 2250)
+    assert score(suspects) == ([True], 2000)
+
+
+def test_a_history_whose_newer_part_is_all_suspect_is_refused():
+    with pytest.raises(NotEnoughEventsError, match="all newer events are suspects"):
+        BaselineForest().fit(events(200), alert_budget=0.02, random_state=0, suspects=[n > 100 for n in range(200)])
