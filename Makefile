@@ -28,7 +28,13 @@ demo: $(VENV)/.runtime ## Install, start everything, stream a sample feed; Ctrl-
 run: $(VENV)/.runtime ## The same without the sample feed: an empty, ready Winnow
 	@exec $(PY) manage.py up --welcome
 
-test: sqlite postgresql ## The whole suite, embedded and on PostgreSQL + Redis
+# Side by side, as they share nothing; the second one's output comes when the first has ended.
+test: $(VENV)/.dev ## The whole suite, embedded and on PostgreSQL + Redis
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
+	$(MAKE) -s postgresql >"$$log" 2>&1 & second=$$!; \
+	$(MAKE) -s sqlite; embedded=$$?; \
+	wait $$second; servers=$$?; \
+	cat "$$log"; [ $$embedded -eq 0 ] && [ $$servers -eq 0 ]
 
 sqlite: $(VENV)/.dev
 	@echo "== 1 of 2: embedded (SQLite, no broker server)"
@@ -36,7 +42,7 @@ sqlite: $(VENV)/.dev
 
 postgresql: $(VENV)/.dev
 	@echo "== 2 of 2: PostgreSQL and Redis"
-	@$(PY) -m tests.servers -- $(PY) -m pytest -m "not once and not browser" $(ARGS)
+	@$(PY) -m tests.servers -- $(PY) -m pytest -m "not once and not browser" -p no:cacheprovider $(ARGS)
 
 # What starts processes, trains models or simulates days is left to `make test`.
 fast: $(VENV)/.dev ## The inner loop, under 30 s: lint and the quick tests, few examples each

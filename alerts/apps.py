@@ -8,3 +8,13 @@ class AlertsConfig(AppConfig):
 
     name = "alerts"
     verbose_name = "Winnow alerts"
+
+    def ready(self) -> None:
+        """Plug people's labels and the audit trail into the event side, which knows neither."""
+        from alerts.selectors import labels
+        from alerts.services import versions
+        from triage import hooks
+
+        hooks.provide_labels(labels.event_labels)
+        hooks.provide_cleared(labels.cleared_events)
+        hooks.tell_champion_changes(versions.note_change)

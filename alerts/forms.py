@@ -80,3 +80,27 @@ def first_error(form: forms.Form) -> str:
     errors: dict[str, Any] = dict(form.errors)
     field, messages = next(iter(errors.items()))
     return f"{field}: {messages[0]}"
+
+
+def _number(label: str, *, maximum: float, step: str = "any") -> forms.FloatField:
+    widget = forms.NumberInput(attrs={"step": step, "inputmode": "decimal"})
+    return forms.FloatField(label=label, required=False, min_value=0.01, max_value=maximum, widget=widget)
+
+
+class BudgetForm(forms.Form):
+    """What may be spent a day; empty = no limit of this sort."""
+
+    alerts_per_day = _number("Alerts a day", maximum=1e6)
+    hours_per_day = _number("Analysts\u2019 hours a day", maximum=10_000)
+    usd_per_day = _number("USD a day for explanations", maximum=1e6)
+    minutes_per_alert = _number("Minutes an alert (empty: as measured, else 5)", maximum=10_000)
+    usd_per_alert = _number("USD an explanation", maximum=1_000)
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for at least one limit, and for what it needs."""
+        found = dict(super().clean() or {})
+        if found.get("usd_per_day") and not found.get("usd_per_alert"):
+            raise forms.ValidationError("Say what an explanation costs, or leave the USD a day empty.")
+        if not any(found.get(name) for name in ("alerts_per_day", "hours_per_day", "usd_per_day")) and not self.errors:
+            raise forms.ValidationError("Say what may be spent: alerts, hours or USD a day.")
+        return found

@@ -118,17 +118,22 @@ def _names(event: FlaggedEvent) -> list[str]:
     return [value for value in (*named, event.user_name, event.source_ip, event.host_name) if value]
 
 
+def template(event: FlaggedEvent) -> str:
+    """Return the sha256 (hex) of what kind of thing an event is, whoever it is about."""
+    return _hash(_kind(event))
+
+
 def fingerprint(event: FlaggedEvent) -> str:
     """Return the sha256 (hex) of what makes two flagged events the same kind of thing about one entity."""
-    parts = [
-        event.source_id,
-        event.parser,
-        event.code,
-        event.category,
-        event.action,
-        message_shape(event.message, _names(event)),
-        event.entity,
-    ]
+    return _hash([*_kind(event), event.entity])
+
+
+def _kind(event: FlaggedEvent) -> list[str | int]:
+    shape = message_shape(event.message, _names(event))
+    return [event.source_id, event.parser, event.code, event.category, event.action, shape]
+
+
+def _hash(parts: list[str | int]) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Tables of the analyst side: Alert, AlertEvent, Explanation, Verdict, AuditEntry.
+"""Tables of the analyst side: RankingModel, Alert, AlertEvent, Explanation, Verdict, AuditEntry.
 
 Event ids are plain numbers, not foreign keys: events leave after the retention period, alerts stay.
 """
@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from triage.models import ModelVersion, Source
 
@@ -37,6 +38,37 @@ class ExplanationState(models.TextChoices):
     FAILED = "failed", "No explanation"
 
 
+class RankingStatus(models.TextChoices):
+    ACTIVE = "active", "Active"
+    RETIRED = "retired", "Retired"
+    REFUSED = "refused", "Not used"
+
+
+class RankingModel(models.Model):
+    """What was learned from people's verdicts about which alerts are worth their time; it only reorders the queue.
+
+    A row is also written when nothing could be used, so that the next try waits for new verdicts.
+    """
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    status = models.CharField(max_length=16, choices=RankingStatus)
+    #: JSON as text, so that the bytes are those of the hash; empty when nothing could be used.
+    state = models.TextField(blank=True)
+    state_sha256 = models.CharField(max_length=64, blank=True)
+    report = models.JSONField(default=dict)
+    n_labels = models.PositiveIntegerField()
+    last_verdict_id = models.BigIntegerField(default=0, help_text="The newest verdict when it was learned.")
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["status"], condition=Q(status="active"), name="rankingmodel_one_active")
+        ]
+
+    def __str__(self) -> str:
+        return f"ranking {self.pk} from {self.n_labels} verdicts"
+
+
 class Alert(models.Model):
     """Flagged events of one kind about one entity, for an analyst to decide on."""
 
@@ -58,6 +90,17 @@ class Alert(models.Model):
     score = models.FloatField(null=True, blank=True)
     p_value = models.FloatField(null=True, blank=True)
     techniques = models.JSONField(default=list)
+    #: Of its first event: parser, category, action, code, and template (the fingerprint without the entity).
+    kind = models.JSONField(default=dict)
+    #: P(worth an analyst's time) by ``ranking``; NULL = not ranked. Blind audits are never ranked.
+    worth = models.FloatField(null=True, blank=True)
+    ranking = models.ForeignKey(
+        RankingModel, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    #: What the queue sorts by first. What was not ranked stands above all that was; with no ranking all are equal.
+    place = models.GeneratedField(
+        expression=Coalesce("worth", models.Value(1.0)), output_field=models.FloatField(), db_persist=True
+    )
     event_count = models.PositiveIntegerField(default=0)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
@@ -79,7 +122,7 @@ class Alert(models.Model):
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["status", "-severity_rank", "-last_seen_at"], name="alert_queue"),
+            models.Index(fields=["status", "-place", "-severity_rank", "-last_seen_at"], name="alert_queue_place"),
             models.Index(fields=["explanation_state", "id"], name="alert_to_explain"),
             models.Index(fields=["entity", "-last_seen_at"], name="alert_entity"),
         ]

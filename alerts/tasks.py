@@ -1,4 +1,4 @@
-"""Celery's door to grouping and explaining: thin, and free of heavy imports.
+"""Celery's door to grouping, explaining and ranking: thin, and free of heavy imports.
 
 Handed: a wake-up that may be lost, late or doubled. Hands on: a call to a service that finds its own work
 in the database and may run twice.
@@ -6,7 +6,7 @@ in the database and may run twice.
 
 from celery import shared_task
 
-from alerts.services import explaining, grouping
+from alerts.services import explaining, grouping, quality, ranking
 from triage import state
 
 
@@ -34,3 +34,31 @@ def explain_pending() -> int:
 def explain_alert(alert_id: int) -> bool:
     """Explain one alert when it is waiting; return whether this call did it."""
     return explaining.explain_alert(alert_id=alert_id)
+
+
+@shared_task(name="alerts.tasks.rank")
+def rank() -> int:
+    """Learn from verdicts when enough are new, and put the open alerts into order; return how many moved."""
+    return ranking.keep_up()
+
+
+@shared_task(name="alerts.tasks.watch_quality")
+def watch_quality() -> bool:
+    """Look at the newest verdicts; return whether they raised an alarm."""
+    return quality.watch() is not None
+
+
+@shared_task(name="alerts.tasks.draw_audits")
+def draw_audits() -> int:
+    """Open the day's blind audits; return how many."""
+    from alerts.services import audits
+
+    return audits.draw()
+
+
+@shared_task(name="alerts.tasks.keep_budget")
+def keep_budget() -> bool:
+    """Bring the threshold up to date with the standing wishes; return whether it was set anew."""
+    from alerts.services import budget
+
+    return budget.keep_up() is not None

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from alerts.views import alert, api, pages, queue, sources
+from alerts.views import alarms, alert, api, budget, models, pages, queue, sources
 
 urlpatterns: list[URLPattern] = [
     path("", queue.queue_page, name="queue"),
@@ -23,6 +23,11 @@ urlpatterns: list[URLPattern] = [
     path("sources/<int:source_id>/received/", sources.source_received, name="source_received"),
     path("batches/<int:batch_id>/replay/", sources.batch_replay, name="batch_replay"),
     path("models/", pages.model_list, name="models"),
+    path("models/<int:version_id>/promote/", models.model_promote, name="model_promote"),
+    path("models/rollback/", models.model_rollback, name="model_rollback"),
+    path("models/budget/", budget.budget_forecast, name="budget_forecast"),
+    path("models/budget/apply/", budget.budget_apply, name="budget_apply"),
+    path("alarms/<int:alarm_id>/close/", alarms.alarm_close, name="alarm_close"),
     path("help/", pages.help_page, name="help"),
     path("login/", pages.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

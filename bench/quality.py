@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from triage import detectors, parsers
 from triage.contracts import ParsedEvent, Record
+from triage.features.windows import Windows
 from triage.learning.statistics import wilson
 
 MAX_TRAIN, MAX_TEST, BATCH, BUDGET = 40_000, 80_000, 2_000, 0.01
@@ -123,8 +124,10 @@ def read(folder: Path, contamination: float) -> tuple[list[ParsedEvent], list[Pa
 def measure(folder: Path, contamination: float, resamples: int) -> dict[str, Any]:
     """Learn and score one set."""
     history, later, taught, test = read(folder, contamination)
-    detector = detectors.get(detectors.DEFAULT)().fit(history, alert_budget=BUDGET, random_state=0)
-    parts = [detector.score(later[i : i + BATCH]) for i in range(0, len(later), BATCH)]
+    stream = Windows()
+    around, around_later = stream.observe(history), stream.observe(later)
+    detector = detectors.get(detectors.DEFAULT)().fit(history, alert_budget=BUDGET, random_state=0, windows=around)
+    parts = [detector.score(later[i : i + BATCH], around_later[i : i + BATCH]) for i in range(0, len(later), BATCH)]
     scores, p_values = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
     flags = detector.flag(scores, p_values)
     label = np.array([int(row["label"]) for row in test])

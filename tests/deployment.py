@@ -25,9 +25,16 @@ class Deployment:
         self.manage("migrate", "--verbosity", "0")
         self.token = self.manage("create_source", "edge").split()[-1]
         self.log = Path(environment["WINNOW_DATA_DIR"]) / "up.log"
+        self.arguments, self.directory = arguments, directory
+        self.start()
+
+    def start(self) -> None:
+        """Start every process, the first time or again after :meth:`stop`."""
         with self.log.open("ab") as log:
-            command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *arguments]
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=directory)
+            command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *self.arguments]
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, env=self.environment, cwd=self.directory
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
         assert line.startswith("ready http://127.0.0.1:"), (line, self.log.read_text())
@@ -80,7 +87,10 @@ class Deployment:
     def stop(self) -> int:
         """Ask it to stop, give it the promised ten seconds, and return its exit status."""
         self.process.terminate()
-        return self.process.wait(10)
+        status = self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
 
 
 @contextlib.contextmanager

@@ -159,27 +159,28 @@ def summarise(read: Iterable[tuple[StoredBatch, Sequence[ParsedEvent]]]) -> list
 
 def add(rows: Sequence[Minute]) -> None:
     """Add figures to the table, inside the caller's transaction; rows come in order, so no two writers deadlock."""
-    _upsert(SourceMinute._meta.db_table, SOURCE_COLUMNS, 2, [row.row() for row in rows])
+    upsert(SourceMinute._meta.db_table, SOURCE_COLUMNS, 2, [row.row() for row in rows])
     parsers = [
         (row.source_id, row.minute, name, count) for row in rows for name, count in sorted(row.parsers.items()) if count
     ]
-    _upsert(ParserMinute._meta.db_table, PARSER_COLUMNS, 3, parsers)
+    upsert(ParserMinute._meta.db_table, PARSER_COLUMNS, 3, parsers)
 
 
 def add_taken(rows: Iterable[Taken]) -> None:
     """Add what a web process did."""
     ordered = sorted(rows, key=lambda row: (row.source_id, row.minute))
     values = [tuple(getattr(row, name) for name in INTAKE_COLUMNS) for row in ordered]
-    _upsert(IntakeMinute._meta.db_table, INTAKE_COLUMNS, 2, values)
+    upsert(IntakeMinute._meta.db_table, INTAKE_COLUMNS, 2, values)
 
 
-def _upsert(table: str, columns: Sequence[str], keys: int, rows: Sequence[tuple[Value, ...]]) -> None:
+def upsert(table: str, columns: Sequence[str], keys: int, rows: Sequence[tuple[Value, ...]]) -> None:
     """Insert rows whose first ``keys`` columns are their identity, or add them to the rows that are there.
 
     Both databases write ``INSERT ... ON CONFLICT DO UPDATE`` alike; all names are constants of this module.
     """
     if not rows:
         return
+    columns = [connection.ops.quote_name(name) for name in columns]  # "both" means something to PostgreSQL
     names = ", ".join(columns)
     marks = ", ".join(["%s"] * len(columns))
     updates = ", ".join(_joined(table, name) for name in columns[keys:])
@@ -195,7 +196,7 @@ def _upsert(table: str, columns: Sequence[str], keys: int, rows: Sequence[tuple[
 def _joined(table: str, column: str) -> str:
     """Return how a column of two rows becomes one."""
     mine, theirs = f"{table}.{column}", f"excluded.{column}"
-    order = {"lag_min": "<", "lag_max": ">"}.get(column)
+    order = {'"lag_min"': "<", '"lag_max"': ">"}.get(column)
     if order is None:
         return f"{column} = {mine} + {theirs}"
     better = f"{mine} IS NULL OR {theirs} {order} {mine}"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from triage import champion, documents, ecs, minutes, reading, store, tallies
+from triage import champion, documents, ecs, minutes, reading, shadow, store, tallies
 from triage.contracts import NO_SCORE, ParsedEvent, Score, StoredBatch
 from triage.detectors.base import Examined
 from triage.models import event_id
@@ -79,7 +79,8 @@ def process(owner: str, work: Sequence[StoredBatch]) -> None:
     batches = [(item.batch, item.events) for item in read]
     figures = minutes.summarise(batches)
     tally = tallies.summarise(batches, judged.model_id, judged.examined, judged.flags)
-    store.finish(owner, outcomes, rows, chunks, figures, tally)
+    beside = shadow.compare(batches, judged.model_id, judged.flags)
+    store.finish(owner, outcomes, rows, chunks, figures, tally, beside)
 
 
 def _process_alone(owner: str, batch: StoredBatch) -> None:
@@ -146,10 +147,3 @@ def document_chunks(item: ReadBatch) -> Iterable[documents.ChunkRow]:
 def reasons_text(score: Score) -> str:
     """Return a flagged event's reasons as JSON; nothing for the others."""
     return orjson.dumps(score.reasons).decode() if score.flagged else ""
-
-
-def score_rows(item: ReadBatch, scores: Sequence[Score], model_id: int) -> Iterable[tuple[Any, ...]]:
-    """Yield ``(score, p_value, flagged, reasons, model_version_id, event_id)`` of a batch's events."""
-    for position, score in enumerate(scores):
-        identifier = event_id(item.batch.batch_id, position)
-        yield (score.score, score.p_value, score.flagged, reasons_text(score), model_id, identifier)

@@ -166,6 +166,7 @@ MAX_BACKLOG_RECORDS = env.integer("MAX_BACKLOG_RECORDS", 5_000_000, minimum=1000
 LEARN_MIN_EVENTS = env.integer("LEARN_MIN_EVENTS", 5_000, minimum=200)
 LEARN_MAX_EVENTS = env.integer("LEARN_MAX_EVENTS", 200_000, minimum=1000)
 ALERT_BUDGET_PER_DAY = env.integer("ALERT_BUDGET_PER_DAY", 150, minimum=1)
+BLIND_AUDITS_PER_DAY = env.integer("BLIND_AUDITS_PER_DAY", 10, minimum=0, maximum=1000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, minimum=1, maximum=3650)
 
 # Explanation.

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from triage import documents, minutes, reading, tallies, turns, waiting
+from triage import documents, minutes, reading, shadow_figures, tallies, turns, waiting
 from triage.contracts import StoredBatch
 from triage.models import (
     BatchStatus,
@@ -117,6 +117,7 @@ def finish(
     chunks: Sequence[documents.ChunkRow] = (),
     figures: Sequence[minutes.Minute] = (),
     found: Sequence[tallies.Tally] = (),
+    beside: Sequence[shadow_figures.Shadowed] = (),
 ) -> None:
     """Store events (tuples in :data:`EVENT_COLUMNS` order) with their documents and mark their batches done.
 
@@ -147,6 +148,7 @@ def finish(
                 model_version_id=outcome.model_version_id,
             )
         tallies.insert(found)
+        shadow_figures.add(beside)
         minutes.add(figures)  # last, because another worker's pass may wait for the same rows
 
 

@@ -13,12 +13,10 @@ from functools import lru_cache
 import numpy as np
 
 from triage.contracts import ParsedEvent, StoredBatch
-from triage.detectors.base import Examined
+from triage.detectors.base import P_EDGES, Examined
 from triage.features.tokens import kind_of
 from triage.models import ScoreTally
 
-#: Upper ends of the classes of p-values; the last one is everything.
-P_EDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 #: Kinds of events counted by name; the rest of a pass are counted together, so that no sender can grow the table.
 MAX_KINDS = 64
 MAX_KIND_NAME = 120

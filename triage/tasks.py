@@ -90,10 +90,12 @@ def score_unscored() -> int:
 @shared_task
 def learn(reason: str = "asked for") -> str:
     """Train a candidate and let the gate decide; return its version, or why there is none."""
-    from triage import training
+    from triage import judging, training
 
     if reason == "first model" and not training.first_model_is_due():
         return "a champion is serving already"
+    if reason == "daily" and judging.is_running(timezone.now()):
+        return "a candidate is in shadow and has time left; it is not displaced"
     try:
         model = training.learn(reason)
     except training.NotEnoughHistoryError as error:
@@ -103,9 +105,26 @@ def learn(reason: str = "asked for") -> str:
 
 
 @shared_task
+def judge_shadow() -> str:
+    """Let the gate look at the candidate in shadow; return what it says."""
+    from triage import judging
+
+    decision = judging.judge_shadow(timezone.now())
+    return "nothing to judge yet" if decision is None else f"{decision.verdict}: {decision.reason}"
+
+
+@shared_task
+def watch_drift() -> int:
+    """Judge what came in by what came in before; return the number of blocks judged."""
+    from triage import drifting
+
+    return drifting.run(timezone.now())
+
+
+@shared_task
 def sweep() -> None:
-    """Find work whose wake-up was lost, and learning that has become due."""
-    from triage import training
+    """Find work whose wake-up was lost, and learning or judging that has become due."""
+    from triage import drifting, judging, training
 
     now = timezone.now()
     today = now.date()
@@ -120,11 +139,18 @@ def sweep() -> None:
         send("unscored", score_unscored.name)
     if training.first_model_is_due() and state.ring("learn"):
         current_app.send_task(learn.name, kwargs={"reason": "first model"})
+    if judging.is_due(now) and state.ring("judge"):
+        current_app.send_task(judge_shadow.name)
+    if drifting.is_due(now) and state.ring("drift"):
+        current_app.send_task(watch_drift.name)
     current_app.send_task(EXPLAIN)
 
 
 @shared_task
 def expire() -> int:
     """Let go of what the retention period no longer covers; return how many batches went."""
+    from triage import drifting
+
     forgetting.drop_record_keys(timezone.now())
+    drifting.expire(timezone.now())
     return store.expire(timezone.now() - dt.timedelta(days=settings.RETENTION_DAYS))

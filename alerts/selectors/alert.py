@@ -142,7 +142,8 @@ def is_blind(alert: Alert) -> bool:
 
 def alert_page(alert_id: int) -> AlertPage:
     """Read one alert's page: nine queries. Raises ``Alert.DoesNotExist``."""
-    alert = Alert.objects.select_related("source", "assignee").get(pk=alert_id)
+    rows = Alert.objects.select_related("source", "assignee", "ranking")
+    alert = rows.defer("ranking__state", "ranking__report").get(pk=alert_id)
     blind = is_blind(alert)
     events = _events(alert)
     top = events[0] if events else None

@@ -1,8 +1,10 @@
 """The queue: which alerts match a filter, in priority order, page by page.
 
 Handed: a :class:`QueueFilter` and a cursor. Hands on: a page of alerts, counts over the whole result (not
-the page) and what has arrived since. Order: severity, then last seen, then id, all descending; the cursor
-is the order key of the last row, so rows that arrive meanwhile never shift a page.
+the page) and what has arrived since. Order: place, then severity, last seen and id, all descending. An alert's place
+is its P(worth an analyst's time); what was not ranked has the highest place there is, so it is never buried, and while
+nothing is ranked all places are equal and severity decides. The cursor is the order key of the last row, so rows that
+arrive meanwhile never shift a page (one that is ranked anew meanwhile may move past the cursor).
 """
 
 import datetime as dt
@@ -17,6 +19,7 @@ from triage.models import Source
 
 PAGE_SIZE = 50
 MAX_SEARCH_CHARACTERS = 200
+ORDER = ("-place", "-severity_rank", "-last_seen_at", "-id")
 STATUSES = (AlertStatus.OPEN.value, AlertStatus.CLOSED.value, "all")
 
 
@@ -114,34 +117,41 @@ def matching(wanted: QueueFilter) -> QuerySet[Alert]:
     return rows
 
 
+def _shown(rows: QuerySet[Alert]) -> QuerySet[Alert]:
+    """Add what a row shows; a ranking's state is large and nothing of it is shown."""
+    return rows.select_related("source", "assignee", "ranking").defer("ranking__state", "ranking__report")
+
+
 def page(wanted: QueueFilter, *, cursor: str = "", size: int = PAGE_SIZE) -> QueuePage:
     """Return one page in priority order: one query. Raises :class:`FilterError` for a broken cursor."""
-    rows = matching(wanted).select_related("source", "assignee")
+    rows = _shown(matching(wanted))
     if cursor:
         rows = rows.filter(_after(cursor))
-    found = list(rows.order_by("-severity_rank", "-last_seen_at", "-id")[: size + 1])
+    found = list(rows.order_by(*ORDER)[: size + 1])
     more = len(found) > size
     return QueuePage(alerts=found[:size], next_cursor=cursor_of(found[size - 1]) if more else "")
 
 
 def cursor_of(alert: Alert) -> str:
     """Return the cursor that continues after an alert."""
-    return f"{alert.severity_rank}~{alert.last_seen_at.astimezone(dt.UTC).isoformat()}~{alert.pk}"
+    return f"{alert.place!r}~{alert.severity_rank}~{alert.last_seen_at.astimezone(dt.UTC).isoformat()}~{alert.pk}"
 
 
 def _after(cursor: str) -> Q:
     try:
-        rank_text, seen_text, id_text = cursor.split("~")
-        rank, seen, identifier = int(rank_text), dt.datetime.fromisoformat(seen_text), int(id_text)
+        place_text, rank_text, seen_text, id_text = cursor.split("~")
+        place, rank, identifier = float(place_text), int(rank_text), int(id_text)
+        seen = dt.datetime.fromisoformat(seen_text)
     except ValueError as error:
         raise FilterError("cursor: not one that this list handed out") from error
-    if seen.tzinfo is None or not (0 <= rank < 2**15 and 0 <= identifier < 2**63):
+    if seen.tzinfo is None or not (0 <= place <= 1 and 0 <= rank < 2**15 and 0 <= identifier < 2**63):
         raise FilterError("cursor: not one that this list handed out")
-    return (
+    later = (
         Q(severity_rank__lt=rank)
         | Q(severity_rank=rank, last_seen_at__lt=seen)
         | Q(severity_rank=rank, last_seen_at=seen, id__lt=identifier)
     )
+    return Q(place__lt=place) | (Q(place=place) & later)
 
 
 def facets(wanted: QueueFilter) -> Facets:
@@ -185,5 +195,5 @@ def arrived(wanted: QueueFilter, after_id: int) -> int:
 
 def arrivals(wanted: QueueFilter, after_id: int, up_to_id: int) -> list[Alert]:
     """Return matching alerts with ``after_id < id <= up_to_id``, highest priority first: one query."""
-    rows = matching(wanted).filter(id__gt=after_id, id__lte=up_to_id).select_related("source", "assignee")
-    return list(rows.order_by("-severity_rank", "-last_seen_at", "-id"))
+    rows = _shown(matching(wanted).filter(id__gt=after_id, id__lte=up_to_id))
+    return list(rows.order_by(*ORDER))

@@ -10,6 +10,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from celery import current_app
@@ -18,7 +19,7 @@ from django.db.models import QuerySet
 
 from alerts import grouping, hints
 from alerts.models import Alert, AlertEvent, AlertStatus
-from alerts.services import audit
+from alerts.services import audit, ranking
 from triage import documents, state
 from triage.models import Event
 
@@ -125,6 +126,7 @@ def _place(events: Sequence[Event]) -> None:
     for event in events:
         groups[grouping.fingerprint(flagged_event(event))].append(event)
     open_alerts = _open_alerts(sorted(groups))
+    touched: list[int] = []
     for fingerprint in sorted(groups):
         alert = open_alerts.get(fingerprint)
         members = groups[fingerprint]
@@ -133,6 +135,8 @@ def _place(events: Sequence[Event]) -> None:
         else:
             _extend(alert, members)
         AlertEvent.objects.bulk_create([_link(alert, event) for event in members], batch_size=CHUNK)
+        touched.append(alert.pk)
+    transaction.on_commit(partial(ranking.rank_alerts, alert_ids=touched), robust=True)
 
 
 def _open_alerts(fingerprints: list[str]) -> dict[str, Alert]:
@@ -171,6 +175,7 @@ def _open(fingerprint: str, events: Sequence[Event]) -> Alert:
         host_name=top.host_name,
         user_name=top.user_name,
         source_ip=top.source_ip,
+        kind=_kind(described),
         severity="info",
         severity_rank=0,
         first_seen_at=top.timestamp,
@@ -181,6 +186,17 @@ def _open(fingerprint: str, events: Sequence[Event]) -> Alert:
     details = {"events": len(events), "severity": alert.severity, "fingerprint": fingerprint}
     audit.record_automation(action="alert.opened", automation=AUTOMATION, alert=alert, details=details)
     return alert
+
+
+def _kind(described: grouping.FlaggedEvent) -> dict[str, str]:
+    """Return what the ranking needs to know of an event after it has left."""
+    return {
+        "template": grouping.template(described),
+        "parser": described.parser,
+        "category": described.category,
+        "action": described.action,
+        "code": described.code,
+    }
 
 
 def _extend(alert: Alert, events: Sequence[Event]) -> None:

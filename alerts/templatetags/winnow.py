@@ -87,6 +87,16 @@ def p_value(value: float | None) -> str:
 
 
 @register.filter
+def chance(value: float | None) -> str:
+    """Return a probability for reading, never as certainty: ``0.83``, ``<0.01``, ``>0.99``."""
+    if value is None or not math.isfinite(value):
+        return ""
+    if value < 0.005:
+        return "<0.01"
+    return f"{value:.2f}" if value < 0.995 else ">0.99"
+
+
+@register.filter
 def one_in(value: float | None) -> str:
     """Return a p-value as ``1 in 2,500``."""
     if value is None or not math.isfinite(value) or value <= 0:

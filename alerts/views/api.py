@@ -74,6 +74,7 @@ def _summary(alert: Alert) -> dict[str, Any]:
         "source_ip": alert.source_ip,
         "score": None if blind else alert.score,
         "p_value": None if blind else alert.p_value,
+        "worth": None if blind else alert.worth,
         "techniques": [] if blind else alert.techniques,
         "event_count": alert.event_count,
         "first_seen_at": _iso(alert.first_seen_at),

@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from alerts.models import VerdictValue
-from alerts.permissions import role_required
-from alerts.selectors import estate
+from alerts.permissions import has_role, role_required
+from alerts.selectors import drift, estate, versions
+from alerts.views import budget
 from alerts.views.common import THEMES, page
 from triage.models import Role
 
@@ -19,9 +20,23 @@ from triage.models import Role
 def model_list(request: HttpRequest) -> HttpResponse:
     """Show every model version with its metrics and the gate's words."""
     rows = [
-        {"model": row, "metrics": estate.metrics_of(row), "taught": estate.taught_by(row)} for row in estate.models()
+        {
+            "model": row,
+            "metrics": estate.metrics_of(row),
+            "taught": estate.taught_by(row),
+            "shadow": versions.shadow_of(row),
+        }
+        for row in estate.models()
     ]
-    return page(request, "alerts/models.html", {"rows": rows, "learning": estate.learning()}, active="models")
+    context = {
+        "rows": rows,
+        "learning": estate.learning(),
+        "training": versions.training(),
+        "standing": versions.standing(),
+        "drift": drift.drift(),
+        "may_run_models": has_role(request.user, Role.LEAD),
+    }
+    return page(request, "alerts/models.html", context | budget.start(), active="models")
 
 
 @role_required(Role.VIEWER)

@@ -3,11 +3,13 @@
 import pytest
 from django.urls import reverse
 from django.urls.resolvers import get_resolver
+from django.utils import timezone
 
 import alerts.urls
 from alerts.models import AuditEntry
 from tests.alerts.rows import make_full_alert
 from tests.factories import make_batch, make_source
+from triage.models import Alarm, ModelVersion
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "viewer", "analyst", "lead", "admin")
@@ -30,6 +32,11 @@ TABLE = {
     "source_change": ("POST", "lead"),
     "batch_replay": ("POST", "lead"),
     "models": ("GET", "viewer"),
+    "model_promote": ("POST", "lead"),
+    "model_rollback": ("POST", "lead"),
+    "budget_forecast": ("GET", "viewer"),
+    "budget_apply": ("POST", "lead"),
+    "alarm_close": ("POST", "lead"),
     "help": ("GET", "viewer"),
     "api_alerts": ("GET", "viewer"),
     "api_alert_bulk": ("POST", "analyst"),
@@ -54,7 +61,13 @@ def address(transactional_db):
         "event_id": alert.alert_events.get().event_id,
         "source_id": source.pk,
         "batch_id": make_batch(source, "x", status="quarantined").pk,
+        "version_id": ModelVersion.objects.create(
+            version="v1", detector="d", artefact_sha256="0" * 64, trained_at=timezone.now()
+        ).pk,
     }
+    numbers["alarm_id"] = Alarm.objects.create(
+        kind="kinds", model_version_id=numbers["version_id"], recommendation="retrain", text="x", raised_at=timezone.now()
+    ).pk
 
     def build(name):
         pattern = next(pattern for pattern in alerts.urls.urlpatterns if pattern.name == name)

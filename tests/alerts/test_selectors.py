@@ -6,7 +6,7 @@ import pytest
 from django.http import QueryDict
 from django.utils import timezone
 
-from alerts.models import Explanation
+from alerts.models import Alert, Explanation
 from alerts.selectors import estate, queue
 from alerts.selectors.alert import alert_page, reasons
 from alerts.selectors.queue import FilterError, QueueFilter
@@ -34,6 +34,39 @@ def test_pages_walk_the_whole_queue_once_in_priority_order():
     assert keys == sorted(keys, reverse=True)
 
 
+def test_pages_walk_a_ranked_queue_once_by_worth_and_what_is_not_ranked_comes_first():
+    source, now = make_source(), timezone.now()
+    for number in range(40):
+        worth = None if number % 8 == 0 else (number * 37 % 11) / 11
+        severity = ("low", "critical", "medium")[number % 3]
+        make_alert(source, worth=worth, severity=severity, last_seen_at=now - dt.timedelta(minutes=number % 4))
+    seen, cursor = [], ""
+    while True:
+        page = queue.page(QueueFilter(), cursor=cursor, size=7)
+        seen += page.alerts
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    assert len({row.pk for row in seen}) == len(seen) == 40
+    assert [row.worth for row in seen[:5]] == [None] * 5
+    assert None not in [row.worth for row in seen[5:]]
+    keys = [(1.0 if row.worth is None else row.worth, row.severity_rank, row.last_seen_at, row.pk) for row in seen]
+    assert keys == sorted(keys, reverse=True)
+
+
+def test_a_ranking_only_reorders():
+    source = make_source()
+    alerts = [make_alert(source, severity=severity) for severity in ("low", "critical", "medium")]
+    before = [row.pk for row in queue.page(QueueFilter()).alerts]
+    counts = queue.facets(QueueFilter())
+    assert before == [alerts[1].pk, alerts[2].pk, alerts[0].pk]
+    for alert, worth in zip(alerts, (0.9, 0.0001, 0.5), strict=True):
+        Alert.objects.filter(pk=alert.pk).update(worth=worth)
+    after = [row.pk for row in queue.page(QueueFilter()).alerts]
+    assert after == [alerts[0].pk, alerts[2].pk, alerts[1].pk]
+    assert queue.facets(QueueFilter()) == counts
+
+
 def test_an_arrival_never_shifts_the_next_page():
     source = make_source()
     for _ in range(4):
@@ -46,7 +79,17 @@ def test_an_arrival_never_shifts_the_next_page():
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "1~2", "1~2026-01-01T00:00:00~3", "99999999~2026-01-01T00:00:00+00:00~3", "~~"]
+    "cursor",
+    [
+        "x",
+        "1~2",
+        "1.0~1~2026-01-01T00:00:00~3",
+        "1.0~99999999~2026-01-01T00:00:00+00:00~3",
+        "~~~",
+        "1~2026-01-01T00:00:00+00:00~3",
+        "nan~1~2026-01-01T00:00:00+00:00~3",
+        "7~1~2026-01-01T00:00:00+00:00~3",
+    ],
 )
 def test_a_broken_cursor_is_named(cursor):
     with pytest.raises(FilterError, match="cursor"):

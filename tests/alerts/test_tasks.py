@@ -6,16 +6,17 @@ import sys
 import pytest
 
 from alerts import tasks
-from alerts.models import Alert, Explanation
+from alerts.models import Alert, Explanation, RankingModel
 from alerts.services import explaining, grouping
 from tests.alerts.flagged_events import flagged
+from tests.alerts.rows import make_alert
 from tests.factories import make_source
 from triage import state
 from triage.celery import app
 
 
 def test_names_match_the_routes():
-    for task in (tasks.group_flagged, tasks.explain_pending, tasks.explain_alert):
+    for task in (tasks.group_flagged, tasks.explain_pending, tasks.explain_alert, tasks.rank):
         assert task.name in app.conf.task_routes
         assert task.name in app.tasks
 
@@ -76,3 +77,16 @@ def test_a_task_answers_its_bell():
         task()
         assert state.ring(bell) is True
         state.answer(bell)
+
+
+@pytest.mark.django_db
+def test_ranking_without_verdicts_changes_nothing():
+    alert = make_alert(make_source())
+    assert tasks.rank() == 0
+    alert.refresh_from_db()
+    assert (alert.worth, RankingModel.objects.count()) == (None, 0)
+
+
+def test_ranking_is_looked_after_every_few_minutes():
+    due = [entry for entry in app.conf.beat_schedule.values() if entry["task"] == tasks.rank.name]
+    assert [entry["schedule"] for entry in due] == [300.0]

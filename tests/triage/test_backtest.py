@@ -40,7 +40,23 @@ def test_backtest_scores_everything_after_the_training_records(tmp_path, name):
     assert all(row["reason"] == "" for row in rows if row["flagged"] == "0")
     flagged = sum(row["flagged"] == "1" for row in rows)
     assert f"flagged {flagged} of 100 events ({flagged:.2f}%), budget 1.00%" in said
-    assert [line.split()[0] for line in said.splitlines()] == ["parse", "fit", "score", "explain", "flagged"]
+    assert [line.split()[0] for line in said.splitlines()] == ["parse", "windows", "fit", "score", "explain", "flagged"]
+
+
+def test_what_happened_around_an_event_counts_in_file_order(tmp_path):
+    """The last login is a usual one by itself; a minute before, its user failed sixty times."""
+    chance = random.Random(0)
+    logins = [(i * 120, chance.choice("abcdefgh"), "failure" if i % 6 == 0 else "success") for i in range(1_200)]
+    logins += [(144_000 + i, "a", "failure") for i in range(60)] + [(144_060, "a", "success")]
+    lines = [
+        {"@timestamp": f"2024-05-{1 + at // 86_400:02d}T{at // 3_600 % 24:02d}:{at // 60 % 60:02d}:{at % 60:02d}Z",
+         "event": {"dataset": "auth", "outcome": outcome}, "user": {"name": user}}
+        for at, user, outcome in logins
+    ]  # fmt: skip
+    (tmp_path / "logins.ndjson").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    _, rows = run(tmp_path / "logins.ndjson", tmp_path / "out.csv", train_count=1_150)
+    assert rows[-1]["flagged"] == "1"
+    assert rows[-1]["reason"].startswith("user a failed 60 times within twenty minutes; usually at most")
 
 
 def test_backtest_is_repeatable(tmp_path):

@@ -1,6 +1,7 @@
 """Doctor: every failing line carries its fix, and one failure is enough for exit status 1."""
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from tests.factories import make_batch, make_source
+from tests.triage.versions import spoil, store_version
 from triage import champion
 from triage.management import diagnosis
 from triage.models import BatchStatus, ModelStatus, ModelVersion, WorkerHeartbeat
@@ -61,6 +63,20 @@ def test_a_refused_champion_fails_with_its_fix(monkeypatch: pytest.MonkeyPatch) 
     (failing,) = [line for line in lines if line.startswith("FAIL")]
     assert failing.startswith("FAIL champion: champion 20260101-000000-gone is refused: ")
     assert "     fix: Run: manage.py rollback, or manage.py train" in lines
+
+
+def test_what_serves_instead_of_a_refused_champion_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(settings, "MODELS_DIR", tmp_path)
+    beat("pipeline", "explain", "learn")
+    store_version(tmp_path, "v1", status="retired")
+    store_version(tmp_path, "v2", status="champion")
+    spoil(tmp_path, "v2")
+    status, lines = run()
+    assert status == 1
+    (failing,) = [line for line in lines if line.startswith("FAIL")]
+    assert failing.startswith("FAIL champion: champion v2 is refused: version v2 has been changed: ")
+    assert failing.endswith("; version v1 goes on serving")
+    champion.forget()
 
 
 def test_quarantine_is_not_overlooked() -> None:

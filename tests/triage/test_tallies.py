@@ -7,7 +7,7 @@ from django.utils import timezone
 from tests.factories import make_batch, make_source
 from triage import champion, pipeline, tallies
 from triage.contracts import ParsedEvent, Reason
-from triage.detectors.base import Examined
+from triage.detectors.base import P_EDGES, Examined
 from triage.models import AlertPolicy, Event, ModelStatus, ModelVersion, RawBatch, ScoreTally
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def test_a_pass_leaves_one_tally_per_source(model: ModelVersion) -> None:
     assert (ours.source, ours.model_version, ours.events, ours.flagged) == (door, model, 3, 1)
     assert ours.received_at == first.received_at + timezone.timedelta(seconds=5)
     # p of 1, 0.25 and 0.005: the classes are closed above.
-    assert dict(zip(tallies.P_EDGES, ours.p_counts, strict=True)) == dict.fromkeys(tallies.P_EDGES, 0) | {
+    assert dict(zip(P_EDGES, ours.p_counts, strict=True)) == dict.fromkeys(P_EDGES, 0) | {
         1.0: 1,
         0.3: 1,
         0.005: 1,

@@ -1,5 +1,6 @@
-"""From history to a serving model, and back: learn, gate, promote, refuse, roll back, replay."""
+"""From history to a serving model: learn, gate, promote, refuse, replay."""
 
+import hashlib
 import json
 from io import StringIO
 from pathlib import Path
@@ -7,14 +8,16 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from alerts.models import Alert, AlertEvent
+from alerts.models import Alert, AlertEvent, Verdict
 from alerts.services.grouping import group_flagged
 from alerts.services.replaying import ReplayError, replay
 from tests.factories import make_batch, make_source
-from triage import champion, learning, pipeline, store, training
-from triage.models import Event, LearnState, ModelStatus, ModelVersion, RawBatch, Source
-from triage.registry.artefact import ArtefactError
+from triage import champion, judging, learning, pipeline, promotion, store, training
+from triage.hooks import Decider
+from triage.models import AlertPolicy, Event, LearnState, ModelStatus, ModelVersion, RawBatch, Source, User
+from triage.registry.sealed import ArtefactError
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +72,7 @@ def test_the_first_model_is_promoted_and_serves(history: Source, tmp_path: Path)
 def test_a_refused_first_model_does_not_serve_and_is_not_tried_again_at_once(
     history: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "gate", lambda *_: learning.Decision(promote=False, reason="flags too much"))
+    monkeypatch.setattr(learning, "gate", lambda *_, **__: learning.Decision(promote=False, reason="flags too much"))
 
     model = training.learn("first model")
 
@@ -80,17 +83,92 @@ def test_a_refused_first_model_does_not_serve_and_is_not_tried_again_at_once(
     assert training.first_model_is_due() is True
 
 
-def test_a_later_model_retires_the_champion_and_rollback_brings_it_back(history: Source) -> None:
+def test_a_later_model_runs_in_shadow_and_the_champion_goes_on(history: Source) -> None:
     first = training.learn("first model")
     second = training.learn("daily")
     statuses = dict(ModelVersion.objects.values_list("version", "status"))
-    assert statuses == {first.version: "retired", second.version: "champion"}
+    assert statuses == {first.version: "champion", second.version: "candidate"}
+    assert second.decision.startswith(f"In shadow beside {first.version}. On held-back history: within its budget")
+    assert LearnState.objects.get().phase == "idle"
 
-    call_command("rollback", stdout=(out := StringIO()))
 
-    assert out.getvalue() == f"champion {first.version}\n"
-    assert champion.current().version == first.version  # type: ignore[union-attr]
-    assert ModelVersion.objects.filter(status=ModelStatus.CHAMPION).count() == 1
+def test_a_newer_candidate_takes_the_place_of_the_one_in_shadow(history: Source) -> None:
+    first, second, third = (training.learn(reason) for reason in ("first model", "daily", "daily"))
+    statuses = dict(ModelVersion.objects.values_list("version", "status"))
+    assert statuses == {first.version: "champion", second.version: "rejected", third.version: "candidate"}
+    second.refresh_from_db()
+    assert second.decision.startswith(f"Superseded by {third.version} before it was decided. Before: In shadow beside")
+
+
+def test_a_first_model_whose_worker_died_before_it_was_promoted_serves_at_the_next_look(
+    history: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as dying:
+        dying.setattr(training, "follow_up", lambda _: None)
+        model = training.learn("first model")
+    assert ModelVersion.objects.get().status == ModelStatus.CANDIDATE
+    now = timezone.now()
+    assert judging.is_due(now) is True
+    judging.judge_shadow(now)
+    assert champion.current().version == model.version  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "alerts"),
+    [
+        ({}, 150.0),
+        ({"alerts_per_day": 40}, 40.0),
+        ({"alerts_per_day": 40, "hours_per_day": 3, "minutes_per_alert": 6}, 30.0),
+        ({"alerts_per_day": 40, "usd_per_day": 5, "usd_per_alert": 0.5, "hours_per_day": None}, 10.0),
+    ],
+)
+def test_a_candidate_learns_for_the_budget_people_wished_for_last(wishes: dict[str, float], alerts: float) -> None:
+    model = ModelVersion.objects.create(version="v1", detector="d", artefact_sha256="0", trained_at=timezone.now())
+    AlertPolicy.objects.create(created_by="dana", wishes={"alerts_per_day": 7}, model_version=model, threshold=1.0)
+    AlertPolicy.objects.create(created_by="dana", wishes=wishes, model_version=model, threshold=1.0)
+    assert training.alerts_per_day() == alerts
+
+
+def test_progress_is_told_phase_by_phase(history: Source) -> None:
+    told: list[str] = []
+    seen: list[str] = []
+
+    def progress(phase: str, detail: str) -> None:
+        told.append(f"{phase}: {detail.partition(':')[0]}")
+        seen.append(LearnState.objects.get().phase)
+
+    training.learn("first model", progress)
+    assert told == [
+        "collecting: step 1 of 4",
+        "measuring: step 2 of 4",
+        "learning: step 3 of 4",
+        "storing: step 4 of 4",
+    ]
+    assert seen == ["collecting", "measuring", "learning", "storing"]
+
+
+def test_collecting_says_how_far_it_is(history: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr(training.time, "monotonic", lambda: float(next(clock)))
+    make_batch(history, "one", "two")
+    drain()
+    told: list[tuple[str, str]] = []
+    training.collect_events(1_000, lambda *said: told.append(said))
+    assert told == [
+        ("collecting", "step 1 of 4: 400 events, 1 of 2 batches read"),
+        ("collecting", "step 1 of 4: 402 events, 2 of 2 batches read"),
+    ]
+
+
+def test_the_manifest_says_which_labels_there_were_and_what_code_it_was(history: Source) -> None:
+    model = training.learn("first model")
+    nothing = hashlib.sha256().hexdigest()
+    assert model.manifest["label_set"] == {
+        "n": 0, "n_malicious": 0, "first_event_id": None, "last_event_id": None, "sha256": nothing,
+        "learned_from": False,
+    }  # fmt: skip
+    assert set(model.manifest["libraries"]) == {"numpy", "scikit-learn", "scipy", "skops"}
+    assert {len(digest) for digest in model.manifest["code_sha256"].values()} == {64}
 
 
 def test_there_is_nothing_to_roll_back_to_before_a_second_model(history: Source) -> None:
@@ -103,7 +181,6 @@ def test_there_is_nothing_to_roll_back_to_before_a_second_model(history: Source)
 def test_a_tampered_version_is_refused_and_the_champion_goes_on(history: Source, tmp_path: Path) -> None:
     first = training.learn("first model")
     second = training.learn("daily")
-    training.promote(ModelVersion.objects.get(pk=first.pk))
     artefact = tmp_path / second.version / "pipeline.skops"
     artefact.chmod(0o600)
     artefact.write_bytes(artefact.read_bytes()[:-1] + b"x")
@@ -135,7 +212,7 @@ def test_replay_is_bit_for_bit_across_a_retrain(history: Source) -> None:
     first = training.learn("first model")
     alert = flagged_alert(history)
     second = training.learn("daily")
-    champion.forget()
+    promotion.promote(second, by=Decider("dana"), words="by hand")
 
     call_command("replay", str(alert.pk), "--json", stdout=(out := StringIO()))
 
@@ -167,7 +244,7 @@ def test_an_artefact_error_is_what_promote_raises(history: Source, tmp_path: Pat
     model = training.learn("first model")
     (tmp_path / model.version / "pipeline.skops").unlink()
     with pytest.raises(ArtefactError):
-        training.promote(model)
+        promotion.promote(model, by=Decider("dana"), words="by hand")
 
 
 def test_events_to_learn_from_are_the_newest_in_order(history: Source) -> None:
@@ -176,3 +253,31 @@ def test_events_to_learn_from_are_the_newest_in_order(history: Source) -> None:
     assert [event.message for event in training.collect_events(2)] == ["one", "two"]
     assert len(training.collect_events(10_000)) == 402
     assert store.recent_batches(2) == [RawBatch.objects.latest("id").pk]
+
+
+def test_what_was_flagged_is_not_learned_until_a_person_finds_it_harmless(history: Source, alice: User) -> None:
+    training.learn("first model")
+    alert = flagged_alert(history)
+    flagged = Event.objects.filter(flagged=True).count()
+    odd = Event.objects.get(source_ip="203.0.113.77").pk
+
+    events, suspects = training.collect_history(10_000)
+    assert (len(events), sum(suspects)) == (401, flagged)
+    assert suspects[-1]
+    assert odd in training.suspects_among(store.recent_batches(10_000))
+
+    Verdict.objects.create(alert=alert, value="tp_impact", decided_by="person", user=alice)
+    assert training.collect_history(10_000)[1] == suspects
+    Verdict.objects.create(alert=alert, value="benign_tp", decided_by="automation")
+    assert training.collect_history(10_000)[1] == suspects
+    Verdict.objects.create(alert=alert, value="benign_tp", decided_by="person", user=alice)
+    assert not training.collect_history(10_000)[1][-1]
+
+
+def test_a_person_may_let_what_was_flagged_be_learned(history: Source) -> None:
+    training.learn("first model")
+    flagged_alert(history)
+    flagged = Event.objects.filter(flagged=True).count()
+    assert training.learn("daily").manifest["window"]["n_suspects"] == flagged >= 1
+    call_command("train", "--learn-flagged", stdout=StringIO(), stderr=StringIO())
+    assert ModelVersion.objects.latest("id").manifest["window"]["n_suspects"] == 0

@@ -13,6 +13,9 @@ import numpy as np
 
 from triage.contracts import ParsedEvent, Reason
 
+#: Upper ends of the classes of p-values; the last one is everything.
+P_EDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -41,22 +44,25 @@ class Detector(Protocol):
         alert_budget: float,
         random_state: int,
         suspects: Sequence[bool] | None = None,
+        windows: np.ndarray | None = None,
     ) -> "Detector":
         """Learn from events in time order; ``alert_budget`` is the share of events to flag, in (0, 1).
 
         ``suspects``, one entry per event, marks what must not become usual by being learned; None = nothing.
+        ``windows`` has one row of :data:`triage.features.windows.NUMBERS` per event: what happened around it lately.
+        Whoever has none leaves it out, here and below, and the events are judged by themselves.
         """
 
-    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
+    def examine(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> Examined:
         """Return the scores of events with the evidence they are made of."""
 
-    def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(scores, p_values)``, float64 arrays of shape ``(n_events,)``; higher = more unusual."""
 
     def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
         """Return a boolean array of shape ``(n_events,)``: which events the budget allows to flag."""
 
-    def explain(self, events: Sequence[ParsedEvent]) -> list[tuple[Reason, ...]]:
+    def explain(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> list[tuple[Reason, ...]]:
         """Return the reasons of each event, most important first."""
 
     def state(self) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ more than the one that calibrated, so that new events look, if anything, less un
 the safe side, while what is newest in the history is no news any more.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,13 +16,15 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 
 from triage.contracts import ParsedEvent, Reason
+from triage.detectors.around import Around
 from triage.detectors.base import Examined
 from triage.detectors.calibration import Tail, conformal_p_values, threshold_for
 from triage.detectors.forest import FlatForest
-from triage.detectors.reasons import GROUPS, write_reasons
 from triage.detectors.splitting import split
+from triage.detectors.subjects import explain
 from triage.features.baseline import Baseline
 from triage.features.kind import COLUMNS
+from triage.features.usual_windows import COLUMNS as AROUND
 
 MIN_EVENTS = 20
 TREES = 64
@@ -39,11 +42,23 @@ WEIGHTS: Mapping[str, float] = {
     "size_top3": 0.25,
     "fields_together": 0.25,
     "pattern": 3.0,
+    "spelling": 2.5,
 }
+#: Counts of values need many events before they mean something, what usually comes together needs fewer: everything but
+#: these columns counts by the factor ``sqrt(n / (n + FEW_EVENTS))`` of ``n`` learned events.
+COMBINATIONS = ("pattern", "spelling")
+FEW_EVENTS = 1_000
 
 
 class NotEnoughEventsError(ValueError):
     """There are too few events to learn and calibrate on."""
+
+
+def weights_for(events: int) -> np.ndarray:
+    """Return the weight of each column and of the forest after learning from some events."""
+    trust = math.sqrt(events / (events + FEW_EVENTS))
+    weights = [WEIGHTS.get(name, 1.0) * (1.0 if name in COMBINATIONS else trust) for name in COLUMNS]
+    return np.array([*weights, trust])
 
 
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -56,13 +71,24 @@ def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return codes, np.frombuffer(b"".join(index), dtype=rows.dtype).reshape(-1, rows.shape[1])
 
 
+class _Numbers:
+    """The window numbers of parts of a history."""
+
+    def __init__(self, events: Sequence[ParsedEvent], windows: np.ndarray) -> None:
+        self._places = {id(event): place for place, event in enumerate(events)}
+        self._windows = windows
+
+    def __call__(self, part: Sequence[ParsedEvent]) -> np.ndarray:
+        return np.asarray(self._windows[[self._places[id(event)] for event in part]])
+
+
 class BaselineForest:
     """Evidence columns -> tail probabilities and an isolation forest -> one calibrated score."""
 
     name = "baseline_forest"
 
     def __init__(self) -> None:
-        self._weights = np.array([WEIGHTS.get(name, 1.0) for name in COLUMNS] + [1.0])
+        self._weights = weights_for(0)
         self._new_kind = COLUMNS.index("new_kind")
 
     def fit(
@@ -72,8 +98,12 @@ class BaselineForest:
         alert_budget: float,
         random_state: int,
         suspects: Sequence[bool] | None = None,
+        windows: np.ndarray | None = None,
     ) -> "BaselineForest":
         """Learn from events in time order; ``suspects`` (one per event, none by default) are not learned from.
+
+        ``windows`` are the numbers of :class:`triage.features.windows.Windows`, one row per event; without them only
+        the events themselves are learned.
 
         Raises :class:`NotEnoughEventsError` when fewer than :data:`MIN_EVENTS` are left to learn from.
         """
@@ -93,10 +123,19 @@ class BaselineForest:
         self._flat = FlatForest(self.forest_)
         self.tails_ = [Tail.learn(column) for column in rows.T]
         self.tails_.append(Tail.learn(-self._flat.path_lengths(self._lifted(rows))))
-        self.calibration_ = np.sort(self._combine(first.rows(parts.calibrating)))
+        self.n_fit_, self.n_calibration_ = len(learned), len(parts.calibrating)
+        self._weights = weights_for(len(learned))
+        numbers_of = None if windows is None else _Numbers(events, windows)
+        self.around_ = numbers_of and Around.learn(
+            parts.taught, numbers_of(parts.taught), parts.held_back, numbers_of(parts.held_back)
+        )
+        scores = self._combine(first.rows(parts.calibrating))
+        if self.around_ and numbers_of:
+            scores = self.around_.raise_scores(scores, parts.calibrating, numbers_of(parts.calibrating))
+            self.around_ = self.around_.relearn(learned, numbers_of(learned))
+        self.calibration_ = np.sort(scores)
         self.alert_budget_ = alert_budget
         self.threshold_ = threshold_for(self.calibration_, alert_budget)
-        self.n_fit_, self.n_calibration_ = len(learned), len(parts.calibrating)
         self.baseline_ = first.relearn(learned)
         return self
 
@@ -129,39 +168,37 @@ class BaselineForest:
             total += square
         return np.sqrt(total)
 
-    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
-        """Return the scores of events with the tail evidence of every column and of the forest."""
+    def examine(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> Examined:
+        """Return the scores of events with the tail evidence of every column and of the forest.
+
+        What happened around the events has columns of its own when ``windows`` are given and the model knows them.
+        """
         codes, distinct = distinct_rows(self.baseline_.rows(events))
         evidence = self._evidence(distinct)
         scores = self._total(evidence).take(codes)
-        p_values = conformal_p_values(self.calibration_, scores)
-        return Examined(scores, p_values, evidence.T.take(codes, axis=0), (*COLUMNS, "forest"))
+        each, names = evidence.T.take(codes, axis=0), (*COLUMNS, "forest")
+        if windows is not None and self.around_:
+            scores = self.around_.raise_scores(scores, events, windows)
+            each, names = np.column_stack([each, self.around_.evidence(events, windows).T]), (*names, *AROUND)
+        return Examined(scores, conformal_p_values(self.calibration_, scores), each, names)
 
-    def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``(scores, p_values)``, each of shape ``(n_events,)``."""
+    def score(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``(scores, p_values)``, each of shape ``(n_events,)``; ``windows`` as in :meth:`fit`."""
         scores = self._combine(self.baseline_.rows(events))
+        if windows is not None and self.around_:
+            scores = self.around_.raise_scores(scores, events, windows)
         return scores, conformal_p_values(self.calibration_, scores)
 
     def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
         """Return which scores pass the budget's threshold."""
         return np.asarray(scores > self.threshold_)
 
-    def explain(self, events: Sequence[ParsedEvent]) -> list[tuple[Reason, ...]]:
+    def explain(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> list[tuple[Reason, ...]]:
         """Return the reasons of each event, the one whose removal lowers the score most first."""
-        if not events:
-            return []
-        rows = self.baseline_.rows(events)
-        scores = self._combine(rows)
-        without = np.repeat(rows[None], len(GROUPS), axis=0)
-        for i, columns in enumerate(GROUPS.values()):
-            places = [COLUMNS.index(column) for column in columns]
-            without[i][:, places] = np.minimum(rows[:, places], self.usual_[places])
-        lower = self._combine(without.reshape(-1, rows.shape[1])).reshape(len(GROUPS), len(events))
-        shares = np.clip((scores - lower) / np.maximum(scores, 1e-9), 0.0, 1.0)
-        return [
-            write_reasons(self.baseline_, event, dict(zip(GROUPS, shares[:, i].tolist(), strict=True)))
-            for i, event in enumerate(events)
-        ]
+        found = explain(self.baseline_, self._combine, self.usual_, events)
+        if windows is None or not self.around_ or not events:
+            return found
+        return self.around_.explain(events, windows, self._combine(self.baseline_.rows(events)), found)
 
     def state(self) -> Mapping[str, Any]:
         """Return the learned state as a plain tree."""
@@ -175,6 +212,7 @@ class BaselineForest:
             "threshold": self.threshold_,
             "n_fit": self.n_fit_,
             "n_calibration": self.n_calibration_,
+            "around": self.around_.state() if self.around_ else None,
         }
 
     @classmethod
@@ -191,4 +229,6 @@ class BaselineForest:
         detector.calibration_ = state["calibration"]
         detector.alert_budget_, detector.threshold_ = float(state["alert_budget"]), float(state["threshold"])
         detector.n_fit_, detector.n_calibration_ = int(state["n_fit"]), int(state["n_calibration"])
+        detector._weights = weights_for(detector.n_fit_)
+        detector.around_ = None if state["around"] is None else Around.from_state(state["around"])
         return detector

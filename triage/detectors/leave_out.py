@@ -9,6 +9,8 @@ says (its kind, a URL read twice, a message that repeats a field), the changed e
 import math
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,14 @@ from triage.contracts import ParsedEvent
 from triage.features.baseline import Baseline
 from triage.features.field import TYPES, weighed
 from triage.features.kind import join_names
-from triage.features.pattern import DIRECTIONS, form_of, unaccounted
-from triage.features.tokens import cells
+from triage.features.pattern import WIDTH, form_of, unaccounted
+from triage.features.tokens import LONGEST_REMEMBERED, cells
 
 #: The fields an event's kind is made of.
 KIND_FIELDS = frozenset({"event.dataset", "event.module", "event.provider", "event.code"})
 MESSAGE = "message"
 TOP, TOP_PAIRS, MAX_NEW_FIELDS = 3, 5, 3
+_EVIDENCE = itemgetter(0)
 
 
 def without_fields(event: ParsedEvent, names: Iterable[str]) -> ParsedEvent:
@@ -63,13 +66,12 @@ class LeaveOut:
         each: list[tuple[tuple[float, ...], str]] = []
         for name, value in found:
             self._weigh(name, value, each)
-        self._ranked = [
-            sorted([(one[place], field) for one, field in each if one[place] > 0.0], reverse=True)
-            for place in range(len(TYPES))
-        ]
+        self._ranked = _rank(each)
         self.pairs = self.model.pair_evidence(found)
         field_of = dict(self._names)
-        self._pairs = sorted(((one, field_of[a], field_of[b]) for one, (a, b), _ in self.pairs), reverse=True)
+        self._pairs = sorted(
+            [(one, field_of[a], field_of[b]) for one, (a, b), _ in self.pairs], key=_EVIDENCE, reverse=True
+        )
 
     def _weigh(self, name: str, value: Any, each: list[tuple[tuple[float, ...], str]]) -> None:
         field = self.field_of(name)
@@ -80,26 +82,38 @@ class LeaveOut:
             return
         evidence, most = weighed(known, value)
         self.own.setdefault(field, []).append((name, value, evidence))
-        part = self.model.pattern.part(name, form_of(value))
+        part = self.model.combinations.part(name, _form(value))
         self._parts[field] = self._parts[field] + part if field in self._parts else part
         if most > 0.0:
             each.append((evidence, field))
             self._largest.append((most, field))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all cells."""
+        return [name for name, _ in self._names]
+
+    @property
+    def new_names(self) -> list[str]:
+        """The names of cells that were never seen."""
+        return [name for name, _ in self._names if name not in self.model.fields]
 
     def field_of(self, name: str) -> str:
         """Return the field a cell is read from: itself, or what a parameter is a part of."""
         return name if name in self.event.fields or not name.endswith("]") else name.partition("[")[0]
 
     def pattern_shares(self, removed: Sequence[Set[str]]) -> np.ndarray:
-        """Return what no usual combination accounts for, without each of some sets of fields."""
-        sums = np.zeros((DIRECTIONS + 1, len(removed)))
-        whole = sum(self._parts.values(), np.zeros(DIRECTIONS + 1))
+        """Return what no usual combination accounts for, without each of some sets of fields, shape ``(n, 2)``."""
+        sums = np.empty((len(removed), WIDTH))
+        sums[:] = np.array(list(self._parts.values())).sum(axis=0) if self._parts else 0.0
         for place, gone in enumerate(removed):
-            left_out = [part for part in map(self._parts.get, gone) if part is not None]
-            sums[:, place] = whole - sum(left_out, np.zeros(DIRECTIONS + 1))
-        new_fields = np.array([self._count_new(gone) for gone in removed])
-        sums[-1] += self.model.pattern.new_fields(new_fields)
-        return unaccounted(sums)
+            for field in gone:
+                if field in self._parts:
+                    sums[place] -= self._parts[field]
+        if self.new:
+            counts = np.array([self._count_new(gone) for gone in removed])
+            self.model.combinations.add_new_fields(sums.T, counts)
+        return unaccounted(sums.T).T
 
     def rows_without(self, removed: Sequence[Set[str]]) -> np.ndarray:
         """Return the evidence columns of the event without each of some sets of fields, shape ``(n, n_columns)``."""
@@ -113,7 +127,7 @@ class LeaveOut:
     def _is_entangled(self, gone: Set[str]) -> bool:
         """Return whether taking these fields out changes what the others say."""
         fields = self.event.fields
-        if self._odd or not gone.isdisjoint(KIND_FIELDS) or gone.issuperset(fields):
+        if self._odd or not KIND_FIELDS.isdisjoint(gone) or gone >= fields.keys():
             return True
         if "url.query" in gone and "url.original" in fields and "url.original" not in gone:
             return True
@@ -123,7 +137,7 @@ class LeaveOut:
         return sum(count for field, count in self.new.items() if field not in gone)
 
     def _sums(self, gone: Set[str]) -> list[float]:
-        """Return all columns but the pattern's, as :meth:`triage.features.kind.KindModel.row` computes them."""
+        """Return all columns but the patterns', as :meth:`triage.features.kind.KindModel.row` computes them."""
         row: list[float] = []
         for ranked in self._ranked:
             worst = _first(ranked, gone)
@@ -136,6 +150,28 @@ class LeaveOut:
         largest = math.fsum([one for one, field in self._largest if field not in gone])
         row.append(largest + 0.2 * math.fsum(pairs) + together)
         return row
+
+
+def _form(value: Any) -> str:
+    """Return :func:`triage.features.pattern.form_of` of a value; flagged events repeat theirs."""
+    return _text_form(value) if type(value) is str and len(value) <= LONGEST_REMEMBERED else form_of(value)
+
+
+@lru_cache(maxsize=4_096)
+def _text_form(text: str) -> str:
+    return form_of(text)
+
+
+def _rank(each: Sequence[tuple[tuple[float, ...], str]]) -> list[list[tuple[float, str]]]:
+    """Return per type of evidence what each cell gives and its field, largest first; nothing where all give none."""
+    if not each:
+        return [[] for _ in TYPES]
+    fields = [field for _, field in each]
+    columns = zip(*[evidence for evidence, _ in each], strict=True)
+    return [
+        sorted([one for one in zip(column, fields, strict=True) if one[0] > 0.0], key=_EVIDENCE, reverse=True)
+        for column in columns
+    ]
 
 
 def _first(ranked: Sequence[tuple[float, str]], gone: Set[str]) -> list[float]:

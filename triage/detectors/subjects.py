@@ -15,13 +15,13 @@ import numpy as np
 
 from triage.contracts import ParsedEvent, Reason
 from triage.detectors import reasons
-from triage.detectors.leave_out import KIND_FIELDS, MESSAGE, LeaveOut
+from triage.detectors.leave_out import KIND_FIELDS, LeaveOut
 from triage.features.baseline import Baseline
 from triage.features.kind import COLUMNS
 from triage.features.tokens import as_number
 
 Combine = Callable[[np.ndarray], np.ndarray]
-Gone = frozenset[str]
+Reasons = tuple[Reason, ...]
 
 MAX_REASONS = 5
 #: A reason that takes less than this share of the score with it is not worth a sentence.
@@ -29,11 +29,13 @@ MIN_CONTRIBUTION = 0.005
 #: Below this share no single reason stands out, and the strongest are named together.
 STANDS_OUT, TOGETHER = 0.05, 3
 #: Subjects that are tried per event, and events explained at once.
-MAX_TRIED, BLOCK = 9, 256
+MAX_TRIED, BLOCK = 7, 256
 #: Evidence in nats from which a pair is worth naming, and by how much it must exceed that of its halves.
 PAIR_ODD, PAIR_BEYOND = 2.0, 1.0
 #: Share of an event's weight in the pattern, in units of evidence: how promising a field looks before it is tried.
 PATTERN_WEIGHT = 20.0
+#: A URL is not read again where its query is a field of its own, so the two go together.
+QUERY, WITH_QUERY = "url.query", "url.original"
 #: Columns of what cannot be taken out of an event.
 SET_BACK = {"new_kind": ("new_kind",), "fields_together": ("fields_together",)}
 
@@ -62,9 +64,6 @@ def explain(baseline: Baseline, combine: Combine, usual: np.ndarray, events: Seq
     for start in range(0, len(events), BLOCK):
         found += _explain_block(baseline, combine, usual, events[start : start + BLOCK])
     return found
-
-
-Reasons = tuple[Reason, ...]
 
 
 def _explain_block(
@@ -111,10 +110,14 @@ def candidates(whole: LeaveOut) -> list[Candidate]:
     found = [pair] if pair else []
     if whole.new:
         found.append(Candidate("new_field", tuple(whole.new)))
-    paired = set(pair.fields) if pair else set()
-    singles = [group for group in _same_values(whole) if not (paired.issuperset(group) and _own(whole, group) < PAIR_ODD)]
+    singles = _same_values(whole)
     promising = sorted(zip(_promise(whole, singles), singles, strict=True), key=lambda one: (-one[0], one[1]))
-    found += [Candidate("field", group) for _, group in promising[:MAX_TRIED]]
+    for _, group in promising[:MAX_TRIED]:
+        # Half of a pair may carry more than both; the sentence is about the pair all the same, and said once.
+        if pair and _is_half(whole, group, pair):
+            found.append(Candidate("pair", group, about=pair.about))
+        else:
+            found.append(Candidate("field", group))
     if whole.kind_is_new:
         found.append(Candidate("new_kind", ()))
     elif not whole.new:
@@ -126,7 +129,7 @@ def _odd_pair(whole: LeaveOut) -> Candidate | None:
     """Return the most unusual pair, if it is more unusual than its halves."""
     best, about = 0.0, None
     for evidence, names, tokens in whole.pairs:
-        if evidence >= max(PAIR_ODD, best):
+        if evidence >= PAIR_ODD and evidence > best:
             best, about = evidence, (names, tokens)
     if about is None:
         return None
@@ -137,6 +140,11 @@ def _odd_pair(whole: LeaveOut) -> Candidate | None:
     return Candidate("pair", fields, about=about)
 
 
+def _is_half(whole: LeaveOut, group: Sequence[str], pair: Candidate) -> bool:
+    """Return whether all there is to say about some fields is the pair they are half of."""
+    return set(pair.fields).issuperset(group) and _own(whole, group) < PAIR_ODD
+
+
 def _own(whole: LeaveOut, fields: Sequence[str]) -> float:
     """Return the largest evidence of the fields' own values."""
     return max((max(evidence) for name in fields for _, _, evidence in whole.own.get(name, ())), default=0.0)
@@ -144,25 +152,33 @@ def _own(whole: LeaveOut, fields: Sequence[str]) -> float:
 
 def _same_values(whole: LeaveOut) -> list[tuple[str, ...]]:
     """Return the fields of the event, those that hold the same text together; not what its kind is made of."""
+    fields = whole.event.fields
     groups: dict[Any, list[str]] = {}
     for name in whole.own:
         if name in KIND_FIELDS and not whole.kind_is_new:
             continue
-        value = whole.event.fields.get(name)
+        value = fields.get(name)
         is_text = isinstance(value, str) and len(value) > 2 and as_number(value) is None
         groups.setdefault(value if is_text else (name,), []).append(name)
+        if name == QUERY and WITH_QUERY in fields and WITH_QUERY not in whole.own:
+            groups[value if is_text else (name,)].append(WITH_QUERY)
     return [tuple(group) for group in groups.values()]
 
 
 def _promise(whole: LeaveOut, groups: Sequence[tuple[str, ...]]) -> list[float]:
     """Return how much of the score each group of fields may carry, as a guess from its evidence."""
-    shares = whole.pattern_shares([frozenset(), *map(frozenset, groups)])
+    shares = whole.pattern_shares([frozenset(), *map(frozenset, groups)]).mean(axis=1).tolist()
+    paired: dict[str, float] = {}
+    for evidence, names, _ in whole.pairs:
+        for name in names:
+            if evidence > paired.get(name, 0.0):
+                paired[name] = evidence
     found = []
-    for group, left in zip(groups, shares[1:].tolist(), strict=True):
-        each = [evidence for name in group for _, _, evidence in whole.own[name]]
-        own = sum(map(max, zip(*each, strict=True)))
-        paired = max((one for one, names, _ in whole.pairs if not set(group).isdisjoint(names)), default=0.0)
-        found.append(own + paired + PATTERN_WEIGHT * (float(shares[0]) - left))
+    for group, left in zip(groups, shares[1:], strict=True):
+        each = [evidence for name in group for _, _, evidence in whole.own.get(name, ())]
+        own = sum(each[0]) if len(each) == 1 else sum(map(max, zip(*each, strict=True)))
+        company = max([paired.get(name, 0.0) for name in group])
+        found.append(own + company + PATTERN_WEIGHT * (shares[0] - left))
     return found
 
 
@@ -195,6 +211,7 @@ def _write(baseline: Baseline, case: Case) -> Reasons:
     for candidate in case.candidates:
         if len(found) == MAX_REASONS or (found and candidate.share < MIN_CONTRIBUTION):
             break
-        reason = reasons.say(baseline, case.whole, candidate.feature, candidate.fields, candidate.about, candidate.share)
+        one = candidate
+        reason = reasons.say(baseline, case.whole, one.feature, one.fields, one.about, one.share)
         found.setdefault(reason.text, reason)
     return tuple(found.values())

@@ -4,17 +4,65 @@ An explainer is handed an :class:`~triage.contracts.ExplanationRequest` and hand
 claims cite evidence lines. It never sees the database and never decides anything.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from triage.contracts import ExplanationAnswer, ExplanationRequest
 
+#: Why there is no explanation; nothing else is ever said.
+REASONS = ("budget", "timeout", "refused", "unreachable", "invalid", "ungrounded", "breaker")
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """What is kept about one question to a language model, whether it was answered or not.
+
+    ``cost_basis`` is measured, estimated or unknown; ``cost_usd`` is None when it is unknown. ``calls`` counts
+    requests on the wire, refused ones included; tokens and cost are those of the last one. ``validation`` is
+    ``valid`` or one of :data:`REASONS`.
+    """
+
+    endpoint: str
+    model_asked: str
+    prompt_version: str
+    prompt_sha256: str
+    input_sha256: str
+    attempt: int
+    calls: int
+    latency_ms: int
+    validation: str
+    cost_basis: str = "unknown"
+    cost_usd: float | None = None
+    model_answered: str = ""
+    system_fingerprint: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    finish_reason: str = ""
+    request_id: str = ""
+    format: str = ""
+    shortened: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as plain JSON values."""
+        return asdict(self)
+
 
 class ExplanationError(RuntimeError):
-    """No explanation could be had. ``reason`` is one of budget, timeout, refused, invalid, unreachable."""
+    """No explanation could be had.
 
-    def __init__(self, reason: str, message: str) -> None:
+    ``reason`` is one of :data:`REASONS`; ``code`` is the endpoint's own word for it where it has one;
+    ``details`` holds the :class:`CallRecord` under ``call`` once anything was asked, and ``retry_after_s`` for an
+    open breaker.
+    """
+
+    def __init__(
+        self, reason: str, message: str, *, code: str = "", details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason
+        self.code = code
+        self.details: dict[str, Any] = dict(details or {})
 
 
 class Explainer(Protocol):

@@ -3,6 +3,8 @@
 Handed: a base URL. Hands on: its host, and whether it is inside (loopback or private addresses only).
 """
 
+import hashlib
+import hmac
 import ipaddress
 import socket
 from urllib.parse import urlsplit
@@ -48,3 +50,12 @@ _INSIDE = tuple(
 def _is_inside(address: str) -> bool:
     parsed = ipaddress.ip_address(address.split("%", 1)[0])
     return any(parsed in network for network in _INSIDE)
+
+
+def safety_identifier(*, secret: str, subject: str) -> str:
+    """Return a stable name for a tenant or analyst that tells a provider nothing else (HMAC-SHA-256, 32 digits).
+
+    A provider that stops one of them then need not stop all.
+    """
+    key = hashlib.sha256(b"winnow safety identifier\0" + secret.encode()).digest()
+    return hmac.new(key, subject.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,67 +1,83 @@
 """The chat explainer: asks any OpenAI-compatible endpoint, and believes nothing it says unchecked.
 
 Handed: an :class:`~triage.contracts.ExplanationRequest`. Hands on: a validated answer, or an
-:class:`~triage.explainers.base.ExplanationError` that says in one word why there is none. This is the only
-module that knows the ``openai`` client. Under policy ``pseudonymise`` names are replaced before they are sent
-and restored in the answer; under ``raw`` the endpoint must be inside; ``off`` sends nothing.
+:class:`~triage.explainers.base.ExplanationError` that says in one word why there is none; both carry a
+:class:`~triage.explainers.base.CallRecord`. This is the only module that knows the ``openai`` client. Secrets
+are replaced under every policy. Under policy ``pseudonymise`` names are replaced before they are sent and
+restored in the answer; under ``raw`` the endpoint must be inside; ``off`` sends nothing.
 
-How an endpoint likes to be asked (response format, parameter names) is learned from its refusals and kept
-per endpoint and model for the life of the process.
+How an endpoint likes to be asked, and whether it is worth asking at all, is kept per endpoint and model for the
+life of the process.
 """
 
-import json
+import hashlib
 import secrets
+import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
 import openai
 
 from triage.contracts import Claim, ExplanationAnswer, ExplanationRequest
-from triage.explainers import answers, endpoints, lines, prompting
-from triage.explainers.base import ExplanationError
+from triage.explainers import answers, breaker, chat_failures, chat_habits, chat_transport, endpoints, lines
+from triage.explainers import prices, prompting
+from triage.explainers.base import CallRecord, ExplanationError
+from triage.explainers.chat_habits import Habits
 from triage.explainers.pseudonyms import Pseudonyms
-from triage.explainers.redaction import redact
+from triage.explainers.redaction import redact, typed_passwords
 
 POLICIES = ("off", "pseudonymise", "raw")
-#: How the answer's shape is asked for, strictest first.
-LADDER = ("json_schema", "json_object", "text")
-MAX_ANSWER_TOKENS = 1500
-#: Learning an endpoint's habits takes at most this many refused calls.
-MAX_CALLS = 6
+#: What the client library repeats by itself within one question; later tries are the caller's to schedule.
+SDK_RETRIES = 2
+#: One question, learning and repeating included, takes at most this many times ``timeout``.
+TOTAL_FACTOR = 6
 MAX_DETAIL = 300
-MAX_BODY_BYTES = 1_000_000
-CONNECT_SECONDS = 5.0
-#: Statuses and error codes that mean that the account, not the request, is the trouble.
-_BUDGET_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_BAD_REQUEST = frozenset({400, 422})
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What an endpoint accepts: the rung of :data:`LADDER` and its names for optional parameters."""
-
-    rung: int = 0
-    limit_name: str = "max_completion_tokens"
-    temperature: bool = True
-
 
 _HABITS: dict[tuple[str, str], Habits] = {}
+_BREAKERS: dict[tuple[str, str], breaker.Breaker] = {}
+_LOCK = threading.Lock()
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What one question came to, while it is under way."""
+
+    started: float
+    names: Pseudonyms
+    input_sha256: str = ""
+    characters: int = 0
+    calls: int = 0
+    body: dict[str, Any] = field(default_factory=dict)
+    request_id: str = ""
+    form: str = ""
+    shortened: bool = False
 
 
 class OpenAIChatExplainer:
     """Explains an alert with a language model behind ``chat.completions``.
 
     Parameters: ``base_url`` with its version path, ``api_key`` (may be empty), ``model``, ``timeout`` in
-    seconds for the connection, each read and the whole reply, ``policy`` one of :data:`POLICIES`.
+    seconds for each exchange, ``policy`` one of :data:`POLICIES`, ``retries`` of passing failures within the
+    question (:data:`SDK_RETRIES` in production), ``attempt`` as the caller counts them, ``safety_identifier``
+    for endpoints outside (empty sends none).
     """
 
     name = "openai_chat"
 
     def __init__(
-        self, *, base_url: str, api_key: str, model: str, timeout: float, policy: str = "pseudonymise"
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        model: str,
+        timeout: float,
+        policy: str = "pseudonymise",
+        retries: int = 0,
+        attempt: int = 1,
+        safety_identifier: str = "",
     ) -> None:
         if policy not in POLICIES:
             raise ValueError(f"unknown data policy {policy!r}; one of {', '.join(POLICIES)}")
@@ -70,19 +86,30 @@ class OpenAIChatExplainer:
         self._model = model
         self._timeout = timeout
         self._policy = policy
+        self._retries = retries
+        self._attempt = attempt
+        self._safety_identifier = safety_identifier
+        self._key = (base_url, model)
 
     def explain(self, request: ExplanationRequest) -> ExplanationAnswer:
         """Return a validated answer; raise :class:`ExplanationError` when there is none."""
         inside = self._check_policy()
-        names = self._pseudonyms(request)
-        nonce = secrets.token_hex(8)
-        messages = prompting.messages(request, nonce=nonce, hide=lambda text: names.hide(redact(text)))
-        started = time.monotonic()
-        body, rung = self._ask(messages, inside)
-        latency_ms = int(1000 * (time.monotonic() - started))
-        shape = answers.parse(_content(body))
-        answer = _answer(shape, request, names.restore)
-        return replace(answer, model=self._model, latency_ms=latency_ms, **self._record(body, rung, len(names.mapping)))
+        self._enter()
+        exchange = _Exchange(time.monotonic(), self._pseudonyms(request))
+        try:
+            asked = self._ask_or_shorten(exchange, request, inside)
+            shape = answers.parse(chat_failures.content(exchange.body))
+            answer = _answer(shape, asked, exchange.names.restore)
+        except ExplanationError as error:
+            self._leave(error.reason, error.code)
+            error.details["call"] = self._record(exchange, inside, error.reason).as_dict()
+            raise
+        except BaseException:
+            self._leave("invalid", "")
+            raise
+        self._leave("", "")
+        record = self._record(exchange, inside, "valid")
+        return replace(answer, model=self._model, latency_ms=record.latency_ms, **self._columns(record, exchange))
 
     def _check_policy(self) -> bool:
         """Return whether the endpoint is inside; raise when the policy forbids to call it."""
@@ -99,170 +126,202 @@ class OpenAIChatExplainer:
             )
         return inside
 
+    def _enter(self) -> None:
+        """Raise while the breaker is open; otherwise note that a question is under way."""
+        with _LOCK:
+            now = time.monotonic()
+            state = _BREAKERS.get(self._key, breaker.Breaker())
+            wait = breaker.wait_seconds(state, now)
+            if not wait:
+                _BREAKERS[self._key] = breaker.before(state, now)
+                return
+        raise ExplanationError(
+            "breaker",
+            f"the endpoint is left alone for another {wait:.0f} s ({state.why})",
+            details={"retry_after_s": round(wait, 1)},
+        )
+
+    def _leave(self, reason: str, code: str) -> None:
+        with _LOCK:
+            state = _BREAKERS.get(self._key, breaker.Breaker())
+            _BREAKERS[self._key] = breaker.after(state, time.monotonic(), reason=reason, code=code)
+
     def _pseudonyms(self, request: ExplanationRequest) -> Pseudonyms:
+        texts = [line.text for line in request.evidence]
+        typed = typed_passwords(request.identifiers, texts)
         if self._policy == "raw":
-            return Pseudonyms((), ())
-        return Pseudonyms(request.identifiers, [line.text for line in request.evidence])
+            return Pseudonyms((), (), secrets=typed)
+        return Pseudonyms(request.identifiers, texts, secrets=typed)
 
-    def _record(self, body: dict[str, Any], rung: int, hidden: int) -> dict[str, Any]:
-        """Return the columns that say how the answer came to be."""
-        usage = body.get("usage") if isinstance(body.get("usage"), dict) else {}
-        details = {
-            "language_model": True,
-            "endpoint": endpoints.host(self._base_url),
-            "policy": self._policy,
-            "format": LADDER[rung],
-            "answered_model": lines.plain(body.get("model") or "", 120),
-            "response_id": lines.plain(body.get("id") or "", 120),
-            "prompt_sha256": prompting.prompt_hash(),
-            "names_hidden": hidden,
-        }
-        return {
-            "prompt_version": prompting.VERSION,
-            "input_tokens": _count(usage, "prompt_tokens"),
-            "output_tokens": _count(usage, "completion_tokens"),
-            "details": details,
-        }
+    def _ask_or_shorten(self, exchange: _Exchange, request: ExplanationRequest, inside: bool) -> ExplanationRequest:
+        """Ask; once more with less when the model says that it is too much. Return what was asked about."""
+        try:
+            self._ask(exchange, request, inside)
+            return request
+        except ExplanationError as error:
+            if error.code != "overflow":
+                raise
+        exchange.shortened = True
+        request = prompting.shortened(request)
+        self._ask(exchange, request, inside)
+        return request
 
-    def _ask(self, messages: list[dict[str, str]], inside: bool) -> tuple[dict[str, Any], int]:
-        """Return the endpoint's reply as a JSON object and the rung that it accepted."""
-        key = (self._base_url, self._model)
-        habits = _HABITS.get(key, Habits())
-        with self._client(inside) as client:
-            for _ in range(MAX_CALLS):
-                try:
-                    body = _call(client, self._model, messages, habits, self._timeout)
-                except openai.APIStatusError as error:
-                    habits = self._learned(habits, error)
-                    continue
-                except (openai.OpenAIError, httpx2.HTTPError) as error:
-                    raise self._failure(error) from error
-                _HABITS[key] = habits
-                return body, habits.rung
+    def _ask(self, exchange: _Exchange, request: ExplanationRequest, inside: bool) -> None:
+        """Put the question in every way it takes; the reply is in ``exchange`` afterwards."""
+
+        def hide(text: str) -> str:
+            return exchange.names.hide(redact(text))
+
+        messages = prompting.messages(request, nonce=secrets.token_hex(8), hide=hide)
+        exchange.characters = sum(len(message["content"]) for message in messages)
+        exchange.input_sha256 = _digest(prompting.messages(request, nonce="", hide=hide))
+        habits = _HABITS.get(self._key, Habits())
+        client, wire = self._client(exchange, inside)
+        with client:
+            try:
+                for _ in range(chat_habits.MAX_CALLS):
+                    exchange.form = habits.form
+                    try:
+                        self._call(client, exchange, messages, habits, inside)
+                    except openai.APIStatusError as error:
+                        exchange.request_id = lines.plain(error.request_id or "", 120)
+                        habits = self._learned(habits, error)
+                        continue
+                    except (openai.OpenAIError, httpx2.HTTPError) as error:
+                        raise self._failure(error) from error
+                    _HABITS[self._key] = habits
+                    return
+            finally:
+                exchange.calls += wire.calls
         raise ExplanationError("refused", "the endpoint refuses every way of asking")
 
-    def _client(self, inside: bool) -> openai.OpenAI:
-        """Return a client that follows no redirect, and uses no proxy for an endpoint inside.
-
-        It does not retry by itself: a failed try is recorded, and the next one is scheduled by the caller.
-        """
-        timeout = httpx2.Timeout(self._timeout, connect=min(CONNECT_SECONDS, self._timeout))
-        transport = openai.DefaultHttpxClient(timeout=timeout, follow_redirects=False, trust_env=not inside)
-        return openai.OpenAI(
+    def _client(self, exchange: _Exchange, inside: bool) -> tuple[openai.OpenAI, chat_transport.Limited]:
+        deadline = exchange.started + TOTAL_FACTOR * self._timeout
+        http_client, wire = chat_transport.client(
+            base_url=self._base_url, seconds=self._timeout, deadline=deadline, inside=inside
+        )
+        client = openai.OpenAI(
             base_url=self._base_url,
             api_key=self._api_key or "none",
-            timeout=timeout,
-            max_retries=0,
-            http_client=transport,
+            timeout=http_client.timeout,
+            max_retries=self._retries,
+            http_client=http_client,
         )
+        return client, wire
+
+    def _call(
+        self,
+        client: openai.OpenAI,
+        exchange: _Exchange,
+        messages: list[dict[str, str]],
+        habits: Habits,
+        inside: bool,
+    ) -> None:
+        """Ask once and keep the reply's JSON object."""
+        identifier = "" if inside else self._safety_identifier
+        wanted: dict[str, Any] = {"model": self._model, "messages": messages}
+        wanted |= chat_habits.parameters(habits, answers.schema(), identifier)
+        reply = client.chat.completions.with_raw_response.create(**wanted).http_response
+        exchange.request_id = lines.plain(reply.headers.get("x-request-id", ""), 120)
+        exchange.body = chat_failures.json_object(reply.content.decode("utf-8", "replace"))
 
     def _learned(self, habits: Habits, error: openai.APIStatusError) -> Habits:
         """Return what to try next after a refused request; raise when nothing is left to try."""
-        message = str(error).lower()
-        if error.status_code not in _BAD_REQUEST or ("context" in message and "length" in message):
+        status, code, message = error.status_code, str(error.code or ""), str(error)
+        if (
+            status not in chat_failures.BAD_REQUEST
+            or code in chat_failures.POLICY_CODES | chat_failures.ACCOUNT_CODES
+            or chat_failures.overflows(status, code, message)
+        ):
             raise self._failure(error) from error
-        if habits.limit_name in message and habits.limit_name != "max_tokens":
-            return replace(habits, limit_name="max_tokens")
-        if "temperature" in message and habits.temperature:
-            return replace(habits, temperature=False)
-        if habits.rung + 1 < len(LADDER):
-            return replace(habits, rung=habits.rung + 1)
-        raise self._failure(error) from error
+        following = chat_habits.learned(habits, message)
+        if following is None:
+            raise self._failure(error) from error
+        return following
 
     def _failure(self, error: Exception) -> ExplanationError:
         """Return the error in our words; the endpoint's text is capped and never repeats the key."""
-        text = str(error)
+        text = str(error.__cause__ if _too_large(error) else error)
         if self._api_key:
             text = text.replace(self._api_key, "[key]")
         detail = lines.plain(redact(text), MAX_DETAIL)
-        return ExplanationError(_reason(error), detail or type(error).__name__)
+        reason, code = _reason(error)
+        return ExplanationError(reason, detail or type(error).__name__, code=code)
+
+    def _record(self, exchange: _Exchange, inside: bool, validation: str) -> CallRecord:
+        body = exchange.body
+        usage = body["usage"] if isinstance(body.get("usage"), dict) else {}
+        choice = chat_failures.first_choice(body) or {}
+        answered = _word(body.get("model"))
+        tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+        cost = prices.settle(
+            base_url=self._base_url,
+            models=(answered, self._model),
+            inside=inside,
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            characters=(exchange.characters, len(str(choice.get("message", "")))),
+        )
+        return CallRecord(
+            endpoint=endpoints.host(self._base_url),
+            model_asked=self._model,
+            prompt_version=prompting.VERSION,
+            prompt_sha256=prompting.prompt_hash(),
+            input_sha256=exchange.input_sha256,
+            attempt=self._attempt,
+            calls=exchange.calls,
+            latency_ms=int(1000 * (time.monotonic() - exchange.started)),
+            validation=validation,
+            cost_basis=cost.basis,
+            cost_usd=cost.usd,
+            model_answered=answered,
+            system_fingerprint=_word(body.get("system_fingerprint")),
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            finish_reason=_word(choice.get("finish_reason")),
+            request_id=exchange.request_id,
+            format=exchange.form,
+            shortened=exchange.shortened,
+        )
+
+    def _columns(self, record: CallRecord, exchange: _Exchange) -> dict[str, Any]:
+        """Return the columns that say how the answer came to be."""
+        details: Mapping[str, Any] = {
+            "language_model": True,
+            "endpoint": record.endpoint,
+            "policy": self._policy,
+            "format": record.format,
+            "answered_model": record.model_answered,
+            "response_id": _word(exchange.body.get("id")),
+            "prompt_sha256": record.prompt_sha256,
+            "names_hidden": len(exchange.names.mapping),
+            "call": record.as_dict(),
+        }
+        return {
+            "prompt_version": record.prompt_version,
+            "input_tokens": record.input_tokens,
+            "output_tokens": record.output_tokens,
+            "details": details,
+        }
 
 
-def _call(
-    client: openai.OpenAI, model: str, messages: list[dict[str, str]], habits: Habits, timeout: float
-) -> dict[str, Any]:
-    """Ask once and return the reply's JSON object."""
-    parameters: dict[str, Any] = {"model": model, "messages": messages, habits.limit_name: MAX_ANSWER_TOKENS}
-    if habits.temperature:
-        parameters["temperature"] = 0
-    form = LADDER[habits.rung]
-    if form == "json_schema":
-        wanted = {"name": "explanation", "strict": True, "schema": answers.schema()}
-        parameters["response_format"] = {"type": "json_schema", "json_schema": wanted}
-    elif form == "json_object":
-        parameters["response_format"] = {"type": "json_object"}
-    deadline = time.monotonic() + timeout
-    with client.chat.completions.with_streaming_response.create(**parameters) as response:
-        return _json_object(_read(response.iter_bytes(), deadline).decode("utf-8", "replace"))
-
-
-def _read(chunks: Iterable[bytes], deadline: float) -> bytes:
-    """Return a whole body; a client's time limit is per read, so a trickle or a flood is stopped here."""
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ExplanationError("invalid", f"the reply is larger than {MAX_BODY_BYTES:,} bytes")
-        if time.monotonic() > deadline:
-            raise ExplanationError("timeout", "the reply took too long to arrive")
-    return bytes(body)
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    """Return the reply's body; proxies and portals like to answer 200 with a page."""
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ExplanationError("invalid", f"the endpoint's reply is not JSON: {lines.plain(text, 80)}") from error
-    if not isinstance(body, dict):
-        raise ExplanationError("invalid", "the endpoint's reply is not a JSON object")
-    return body
-
-
-def _reason(error: Exception) -> str:
-    """Return the word for a client error: budget, timeout, refused, invalid or unreachable."""
+def _reason(error: Exception) -> tuple[str, str]:
+    """Return the word for a client error and the endpoint's code for it."""
     if isinstance(error, openai.APIStatusError):
-        return _status_reason(error)
+        status, code, message = error.status_code, str(error.code or ""), str(error)
+        over = chat_failures.overflows(status, code, message)
+        return chat_failures.reason(status, code, message), "overflow" if over else code
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
-        return "timeout"
+        return "timeout", ""
+    if _too_large(error):
+        return "invalid", ""
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
-        return "unreachable"
-    return "invalid"
+        return "unreachable", ""
+    return "invalid", ""
 
 
-def _status_reason(error: openai.APIStatusError) -> str:
-    status = error.status_code
-    if error.code in _BUDGET_CODES or status == 402:
-        return "budget"
-    if status in {408, 504}:
-        return "timeout"
-    if status == 429 or status >= 500 or 300 <= status < 400:
-        return "unreachable"
-    return "invalid" if "context" in str(error).lower() and status in _BAD_REQUEST else "refused"
-
-
-def _content(body: dict[str, Any]) -> str:
-    """Return the answer's text; raise for everything that is a reply but not an answer."""
-    if body.get("error"):
-        error = body["error"] if isinstance(body["error"], dict) else {"message": body["error"]}
-        reason = "budget" if error.get("code") in _BUDGET_CODES else "invalid"
-        raise ExplanationError(reason, f"the endpoint reports an error: {lines.plain(error.get('message', ''), 200)}")
-    choices = body.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
-        raise ExplanationError("invalid", "the reply has no choices")
-    message = choice.get("message")
-    message = message if isinstance(message, dict) else {}
-    if message.get("refusal"):
-        raise ExplanationError("refused", f"the model refused: {lines.plain(message['refusal'], 200)}")
-    if choice.get("finish_reason") == "content_filter":
-        raise ExplanationError("refused", "the endpoint's content filter stopped the answer")
-    if choice.get("finish_reason") == "length":
-        raise ExplanationError("invalid", "the answer was cut off at the token limit")
-    content = message.get("content")
-    if not isinstance(content, str) or not content.strip():
-        raise ExplanationError("invalid", "the answer is empty")
-    return content
+def _too_large(error: Exception) -> bool:
+    return isinstance(error.__cause__, chat_transport.TooLargeError)
 
 
 def _answer(
@@ -286,7 +345,15 @@ def _answer(
     )
 
 
-def _count(usage: Any, name: str) -> int | None:
+def _digest(messages: list[dict[str, str]]) -> str:
+    return hashlib.sha256("\0".join(message["content"] for message in messages).encode()).hexdigest()
+
+
+def _word(value: object) -> str:
+    return lines.plain(value, 120) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _count(usage: dict[str, Any], name: str) -> int | None:
     """Return a token count of the usage block, None when it is missing or nonsense."""
     value = usage.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None

@@ -1,33 +1,73 @@
 """The prompt: a versioned file, and the evidence of one alert inside a fence.
 
 Handed: an :class:`~triage.contracts.ExplanationRequest`. Hands on: chat messages. Log text stands between two
-lines with a random code that it cannot know, every line numbered, chat-template tokens broken up.
+lines with a random code that it cannot know, every line numbered, chat-template tokens broken up. Which version
+was evaluated, and on what text, is written in ``prompts/evaluated.json``.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from triage.contracts import ExplanationRequest
 from triage.explainers import lines
 
-VERSION = "v1"
+VERSION = "v2"
 MAX_LINES = 60
 MAX_LINE = 600
-_TEMPLATE_TOKEN = re.compile(r"<(?=[|/]|s>|start_of_turn|end_of_turn|im_)|\[(?=/?INST\])")
+#: After a model said that the question is too long for it.
+SHORT_LINES = 24
+SHORT_LINE = 160
+PROMPTS = Path(__file__).parent / "prompts"
+_TEMPLATE_TOKEN = re.compile(
+    r"<(?=[|/]|s>|start_of_turn|end_of_turn|im_|begin_of|end_of|｜|(?i:system|assistant|user|tool_call|think)\b)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|AVAILABLE_TOOLS)\])"
+)
 
 
-@lru_cache(maxsize=1)
-def system_prompt() -> str:
-    """Return the instructions of the current version."""
-    return (Path(__file__).parent / "prompts" / f"{VERSION}.txt").read_text(encoding="utf-8")
+@cache
+def system_prompt(version: str = VERSION) -> str:
+    """Return the instructions of a version."""
+    return (PROMPTS / f"{version}.txt").read_text(encoding="utf-8")
 
 
-def prompt_hash() -> str:
+def prompt_hash(version: str = VERSION) -> str:
     """Return the sha256 (hex) of the instructions, so that a changed file is told apart."""
-    return hashlib.sha256(system_prompt().encode()).hexdigest()
+    return hashlib.sha256(system_prompt(version).encode()).hexdigest()
+
+
+def registry() -> dict[str, dict[str, Any]]:
+    """Return version -> its row in ``evaluated.json``.
+
+    A row holds ``sha256``, and either ``evaluation`` (``id`` and the ``prompt_sha256`` it was made with) or
+    ``not_evaluated_yet``.
+    """
+    rows = json.loads((PROMPTS / "evaluated.json").read_text(encoding="utf-8"))["prompts"]
+    return {row["version"]: row for row in rows}
+
+
+def unevaluated(rows: dict[str, dict[str, Any]], hashes: dict[str, str]) -> list[str]:
+    """Return one sentence for each prompt whose text no evaluation has seen and that is not marked so.
+
+    ``hashes`` is version -> sha256 of the file as it is now.
+    """
+    troubles = []
+    for version, sha256 in sorted(hashes.items()):
+        row = rows.get(version)
+        if row is None:
+            troubles.append(f"prompt {version} is not listed in evaluated.json")
+        elif row["sha256"] != sha256:
+            troubles.append(f"prompt {version} was changed: evaluate it again, or make it a new version")
+        elif row.get("evaluation") is None and row.get("not_evaluated_yet") is not True:
+            troubles.append(f"prompt {version} has no evaluation and is not marked as not evaluated yet")
+        elif row.get("evaluation") and row["evaluation"].get("prompt_sha256") != sha256:
+            troubles.append(f"prompt {version} was evaluated with another text")
+    return troubles + [f"prompt {version} has no file" for version in sorted(set(rows) - set(hashes))]
 
 
 def safe(text: str, limit: int = MAX_LINE) -> str:
@@ -39,10 +79,23 @@ def safe(text: str, limit: int = MAX_LINE) -> str:
     return _TEMPLATE_TOKEN.sub(lambda match: "‹" if match.group() == "<" else "(", lines.plain(text, limit))
 
 
+def shortened(request: ExplanationRequest) -> ExplanationRequest:
+    """Return the request with fewer and shorter lines under their old numbers; findings go last."""
+    event = [line for line in request.evidence if line.origin == lines.EVENT]
+    others = [line for line in request.evidence if line.origin != lines.EVENT][:SHORT_LINES]
+    kept = {line.number for line in (*others, *event[: max(SHORT_LINES - len(others), 1)])}
+    evidence = tuple(
+        replace(line, text=lines.plain(line.text, SHORT_LINE)) for line in request.evidence if line.number in kept
+    )
+    return replace(request, evidence=evidence)
+
+
 def messages(request: ExplanationRequest, *, nonce: str, hide: Callable[[str], str]) -> list[dict[str, str]]:
     """Return the chat messages of one call. ``hide`` replaces what may not leave in each text."""
     fence = f"=== evidence {nonce} ==="
-    numbered = [f"[{line.number}] ({line.origin}) {safe(hide(line.text))}" for line in request.evidence[:MAX_LINES]]
+    numbered = [
+        f"[{line.number}] ({safe(line.origin, 20)}) {safe(hide(line.text))}" for line in request.evidence[:MAX_LINES]
+    ]
     candidates = ", ".join(request.techniques) or "none"
     user = "\n".join(
         [

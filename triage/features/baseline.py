@@ -5,8 +5,8 @@ Handed: events in time order. Hands on: a matrix of evidence columns, shape ``(n
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from triage.features.counting import TABLES
 from triage.features.field import FieldModel
 from triage.features.kind import COLUMNS, Cells, KindModel
 from triage.features.mass import MassTable, pack, unpack
-from triage.features.pattern import Pattern
+from triage.features.pattern import Combinations
 from triage.features.tokens import cells, kind_of
 
 #: Changes whenever the same events would give other columns.
-FEATURE_SET = "evidence-2"
+FEATURE_SET = "evidence-3"
 MIN_KIND_EVENTS = 40
 MAX_KINDS = 400
 EVERYTHING = ""
@@ -46,7 +46,7 @@ class Baseline:
         step = -(-len(events) // EVERYTHING_SAMPLE)
         held_back = group(later)
         for kind, model in kinds.items():
-            model.damp(held_back.get(kind, []) if kind else [cells(event) for event in later[::step]])
+            model.damp(held_back.get(kind, []) if kind else CellsOf(later[::step]))
         unseen = sum(len(found) for kind, found in held_back.items() if kind not in kinds)
         return cls(kinds, len(events), -math.log((unseen + 0.5) / (len(later) + 1)))
 
@@ -134,8 +134,8 @@ class Baseline:
                 for name in about["fields"]
             }
             pairs = {(a, b): next(tables) for a, b in about["pairs"]}
-            pattern = Pattern.from_state(about["pattern"])
-            kinds[about["name"]] = KindModel(about["total"], fields, pairs, next(tables), pattern, about["scales"])
+            combinations = Combinations.from_state(about["combinations"])
+            kinds[about["name"]] = KindModel(about["total"], fields, pairs, next(tables), combinations, about["scales"])
         return cls(kinds, int(state["total"]), float(state["new_kind"]))
 
 
@@ -146,7 +146,7 @@ def describe(name: str, model: KindModel) -> dict[str, Any]:
         "total": model.total,
         "fields": list(model.fields),
         "pairs": [list(pair) for pair in model.pairs],
-        "pattern": model.pattern.state(),
+        "combinations": model.combinations.state(),
         "scales": {
             "new_field": model.new_field,
             "sets": model.sets_scale,
@@ -155,12 +155,34 @@ def describe(name: str, model: KindModel) -> dict[str, Any]:
     }
 
 
-def group(events: Sequence[ParsedEvent]) -> dict[str, list[Cells]]:
+class CellsOf(Sequence[Cells]):
+    """The cells of events, cut anew whenever they are asked for: together they take more memory than the events."""
+
+    __slots__ = ("_events",)
+
+    def __init__(self, events: Sequence[ParsedEvent]) -> None:
+        self._events = events
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Cells]:
+        return map(cells, self._events)
+
+    @overload
+    def __getitem__(self, place: int) -> Cells: ...
+    @overload
+    def __getitem__(self, place: slice) -> "CellsOf": ...
+    def __getitem__(self, place: int | slice) -> "Cells | CellsOf":
+        return CellsOf(self._events[place]) if isinstance(place, slice) else cells(self._events[place])
+
+
+def group(events: Sequence[ParsedEvent]) -> dict[str, CellsOf]:
     """Return the cells of events by kind."""
-    grouped: dict[str, list[Cells]] = {}
+    grouped: dict[str, list[ParsedEvent]] = {}
     for event in events:
-        grouped.setdefault(kind_of(event), []).append(cells(event))
-    return grouped
+        grouped.setdefault(kind_of(event), []).append(event)
+    return {kind: CellsOf(part) for kind, part in grouped.items()}
 
 
 def learn_kinds(events: Sequence[ParsedEvent]) -> dict[str, KindModel]:
@@ -169,7 +191,7 @@ def learn_kinds(events: Sequence[ParsedEvent]) -> dict[str, KindModel]:
     large = sorted(grouped, key=lambda kind: (-len(grouped[kind]), kind))[:MAX_KINDS]
     kinds = {kind: learn_kind(grouped[kind]) for kind in large if len(grouped[kind]) >= MIN_KIND_EVENTS}
     step = -(-len(events) // EVERYTHING_SAMPLE)
-    kinds[EVERYTHING] = learn_kind([cells(event) for event in events[::step]])
+    kinds[EVERYTHING] = learn_kind(CellsOf(events[::step]))
     return kinds
 
 

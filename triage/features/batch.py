@@ -15,7 +15,7 @@ from triage.features.exact import ExactSum, exact_sum
 from triage.features.field import TYPES
 from triage.features.kind import COLUMNS, KindModel, join_names
 from triage.features.pairs import PAIR_SEPARATOR
-from triage.features.pattern import DIRECTIONS, unaccounted
+from triage.features.pattern import WIDTH, unaccounted
 from triage.features.tokens import cells
 
 #: How many of the largest pieces of evidence of a type are summed.
@@ -33,7 +33,7 @@ class Tally:
         self.largest = ExactSum(n)
         self.numbers = np.zeros((pair_names, n), dtype=np.intp)
         self.odd = np.zeros(n, dtype=bool)
-        self.parts = np.zeros((DIRECTIONS + 1, n))
+        self.parts = np.zeros((WIDTH, n))
 
     def add(self, found: Evidence, places: np.ndarray | None) -> None:
         """Add the evidence of one field of each event, or of the events at the given distinct places."""
@@ -46,7 +46,7 @@ class Tally:
             self.largest.add(found.most, places)
 
     def combine(self, parts: np.ndarray, places: np.ndarray | None) -> None:
-        """Add what one field of each event contributes to its pattern, shape ``(DIRECTIONS + 1, n)``."""
+        """Add what one field of each event contributes to its combinations, shape ``(WIDTH, n)`` or ``(WIDTH, 1)``."""
         if places is None:
             self.parts += parts
         else:
@@ -93,7 +93,9 @@ def _add_field(model: KindModel, tally: Tally, name: str, places: np.ndarray | N
     for within, found in weigh(model.fields[name], values):
         at = places if within is None else within if places is None else places[within]
         tally.add(found, at)
-        tally.combine(model.pattern.parts(name, found.forms).take(found.form_codes, axis=1), at)
+        parts = model.combinations.parts(name, found.forms)
+        # A field that always says the same is added as it is.
+        tally.combine(parts if len(found.forms) == 1 else parts.take(found.form_codes, axis=1), at)
         if name in model.pair_names:
             numbers = model.pair_tables.number(name, found.tokens)
             odd = np.array([PAIR_SEPARATOR in token for token in found.tokens])
@@ -127,6 +129,6 @@ def _fill(model: KindModel, tally: Tally, cut: Cut, new_kind: float) -> np.ndarr
     rows[:, start + 3] = model.new_field * np.minimum(cut.new_fields, MAX_NEW_FIELDS)
     rows[:, start + 4] = new_kind
     rows[:, start + 5] = largest + 0.2 * all_pairs + together
-    tally.parts[-1] += model.pattern.new_fields(cut.new_fields)
-    rows[:, start + 6] = unaccounted(tally.parts)
+    model.combinations.add_new_fields(tally.parts, cut.new_fields)
+    rows[:, start + 6 :] = unaccounted(tally.parts).T
     return rows

@@ -18,7 +18,7 @@ from triage.features.field import ENTRY_BYTES, MAX_EVIDENCE, NOTHING, TYPES, Fie
 from triage.features.mass import SEPARATOR, MassTable
 from triage.features.memory import Memory
 from triage.features.pairs import PAIR_SEPARATOR, PairTables
-from triage.features.pattern import Pattern, form_of
+from triage.features.pattern import Combinations, form_of
 from triage.features.tokens import pair_token
 
 Cells = Sequence[tuple[str, Any]]
@@ -34,6 +34,7 @@ COLUMNS: tuple[str, ...] = (
     "new_kind",
     "total",
     "pattern",
+    "spelling",
 )
 #: Fields whose pairs mean something on any network come first; others follow by how varied they are.
 PAIR_FIELDS = (
@@ -58,12 +59,12 @@ class KindModel:
     __slots__ = (
         "_pair_plan",
         "_pair_tables",
+        "combinations",
         "fields",
         "new_field",
         "pair_names",
         "pair_scale",
         "pairs",
-        "pattern",
         "sets",
         "sets_scale",
         "total",
@@ -75,11 +76,11 @@ class KindModel:
         fields: Mapping[str, FieldModel],
         pairs: Mapping[tuple[str, str], MassTable],
         sets: MassTable,
-        pattern: Pattern,
+        combinations: Combinations,
         scales: Mapping[str, Any],
     ) -> None:
         self.total = total
-        self.pattern = pattern
+        self.combinations = combinations
         self.fields = dict(fields)
         self.pairs = dict(pairs)
         self.pair_names = tuple(dict.fromkeys(name for pair in self.pairs for name in pair))
@@ -99,7 +100,7 @@ class KindModel:
         sets = MassTable.learn(Counter(fields_together(cells) for cells in events), cap=SETS_CAP)
         pairs = learn_pairs(events, choose_pairs(fields, len(events)))
         scales = {"new_field": math.log(len(events) + 1), "sets": 1.0, "pairs": [1.0] * len(pairs)}
-        return cls(len(events), fields, pairs, sets, Pattern.learn(events), scales)
+        return cls(len(events), fields, pairs, sets, Combinations.learn(events), scales)
 
     def pair_evidence(self, cells: Cells) -> list[tuple[float, tuple[str, str], tuple[str, str]]]:
         """Return ``(evidence, fields, tokens)`` of each pair an event has."""
@@ -190,7 +191,7 @@ class KindModel:
         row += [pair_most, top5]
         row += [together, self.new_field * min(new_fields, 3), new_kind]
         row.append(math.fsum(largest) + 0.2 * all_pairs + together)
-        row.append(self.pattern.share(forms, new_fields))
+        row += self.combinations.shares(forms, new_fields)
         return row
 
     def damp(self, events: Sequence[Cells]) -> None:

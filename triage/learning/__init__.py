@@ -1,6 +1,6 @@
-"""Learning: from history to a candidate, and the pure gate that decides whether it serves."""
+"""Learning: from history to a candidate, and the pure gates that decide whether it serves."""
 
 from triage.learning.gate import Decision, gate
-from triage.learning.training import Candidate, train
+from triage.learning.training import Candidate, describe_labels, train
 
-__all__ = ["Candidate", "Decision", "gate", "train"]
+__all__ = ["Candidate", "Decision", "describe_labels", "gate", "train"]

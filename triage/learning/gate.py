@@ -1,7 +1,7 @@
-"""The gate: may a candidate serve? A pure decision with its reason in words.
+"""The first gate: may a candidate serve, or run in shadow? A pure decision with its reason in words.
 
-Handed: the metrics of a candidate and of the champion, as :mod:`triage.learning.training` writes them. Hands
-on: a :class:`Decision`.
+Handed: what was measured on held-back history, as :mod:`triage.learning.training` writes it. Hands on: a
+:class:`Decision`. Whether it is better than the champion shows on live events (:mod:`triage.learning.shadow_gate`).
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ class Decision:
     reason: str
 
 
-def gate(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Decision:
-    """Decide from metrics alone; labels count only where both were measured on the same later events."""
+def gate(candidate: Mapping[str, Any], *, beside: bool) -> Decision:
+    """Decide from metrics alone: whether to promote a first model, or to let one run ``beside`` a champion."""
     refusal = refuse(candidate)
     if refusal:
         return Decision(promote=False, reason=refusal)
@@ -36,16 +36,13 @@ def gate(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> De
         f"({flagged['low']:.2%} to {flagged['high']:.2%}), budget {candidate['alert_budget']:.2%}"
     )
     invalid = invalid_p_values(candidate)
-    if champion is None:
+    if not beside:
         # Drifting history must not keep everything unscored for ever: a first model serves, with a warning.
         caveat = f"; {invalid}: read them as ranks until a later model holds" if invalid else ""
         return Decision(promote=True, reason=f"first model: {measured}{caveat}")
     if invalid:
         return Decision(promote=False, reason=invalid)
-    worse = compare_labels(candidate.get("labels"), champion.get("labels"))
-    if worse:
-        return Decision(promote=False, reason=worse)
-    return Decision(promote=True, reason=f"within its budget on newer events: {measured}; not compared on labels")
+    return Decision(promote=True, reason=f"within its budget on newer events: {measured}")
 
 
 def refuse(candidate: Mapping[str, Any]) -> str:
@@ -68,17 +65,4 @@ def invalid_p_values(candidate: Mapping[str, Any]) -> str:
                 f"p-values do not hold: {level['rate']['value']:.2%} of {level['rate']['n']:,} held-back events "
                 f"have p of {level['p']} or less"
             )
-    return ""
-
-
-def compare_labels(candidate: Mapping[str, Any] | None, champion: Mapping[str, Any] | None) -> str:
-    """Return why a candidate is worse on the same labelled events, or an empty string."""
-    if not candidate or not champion or candidate.get("label_set") != champion.get("label_set"):
-        return ""
-    ours, theirs = candidate["recall_at_budget"], champion["recall_at_budget"]
-    if ours["high"] < theirs["low"]:
-        return (
-            f"finds less on the same labelled events: recall {ours['value']:.2f} (at most {ours['high']:.2f}) "
-            f"against {theirs['value']:.2f} (at least {theirs['low']:.2f})"
-        )
     return ""

@@ -8,7 +8,6 @@ read out of bounds: hash before opening, literal types, bounds of every tree.
 import hashlib
 import io
 import os
-import re
 import shutil
 import tempfile
 import zipfile
@@ -21,28 +20,12 @@ import orjson
 import skops.io
 from sklearn.ensemble import IsolationForest
 
-#: Raised by one when an older Winnow could not read what this one writes.
-FORMAT = 1
-PIPELINE, MANIFEST = "pipeline.skops", "manifest.json"
-MAX_BYTES = 64 << 20
+from triage.registry.sealed import FORMAT, MANIFEST, MAX_BYTES, PIPELINE, ArtefactError, folder_of, read_sealed
+
 MAX_INFLATED_BYTES = 512 << 20
-MAX_MANIFEST_BYTES = 1 << 20
 TRUSTED = ("sklearn.tree._tree.Tree",)
-#: What a version may be called: it becomes a folder name.
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: The time every zip entry carries, so that the same state gives the same bytes.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-
-
-class ArtefactError(RuntimeError):
-    """A stored model is refused; the message says why."""
-
-
-def folder_of(models_dir: Path, version: str) -> Path:
-    """Return a version's folder; raise :class:`ArtefactError` for a name that is not one."""
-    if not _VERSION.fullmatch(version):
-        raise ArtefactError(f"{version[:80]!r} is not a model version")
-    return Path(models_dir) / version
 
 
 def to_bytes(state: Mapping[str, Any]) -> bytes:
@@ -119,43 +102,7 @@ def _sync(folder: Path) -> None:
 
 def load(models_dir: Path, version: str, expected_sha256: str) -> Mapping[str, Any]:
     """Return a version's state; raise :class:`ArtefactError` when anything about it is not as it should be."""
-    folder = folder_of(models_dir, version)
-    check_manifest(folder, version)
-    body = _read(folder / PIPELINE, MAX_BYTES)
-    sha256 = hashlib.sha256(body).hexdigest()
-    if sha256 != expected_sha256:
-        raise ArtefactError(
-            f"version {version} has been changed: its sha256 is {sha256[:12]}, not {expected_sha256[:12]}"
-        )
-    return open_bytes(body, version)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            body = file.read(limit + 1)
-    except OSError as error:
-        raise ArtefactError(f"{path.parent.name}/{path.name} cannot be read: {error.strerror}") from error
-    if len(body) > limit:
-        raise ArtefactError(f"{path.parent.name}/{path.name} has more than {limit:,} bytes")
-    return body
-
-
-def check_manifest(folder: Path, version: str) -> Mapping[str, Any]:
-    """Return a version's manifest; raise :class:`ArtefactError` when it is missing, damaged, or too new."""
-    try:
-        manifest = orjson.loads(_read(folder / MANIFEST, MAX_MANIFEST_BYTES))
-    except orjson.JSONDecodeError as error:
-        raise ArtefactError(f"the manifest of version {version} is not JSON: {error}") from error
-    written = manifest.get("format") if isinstance(manifest, dict) else None
-    if type(written) is not int or written < 1:
-        raise ArtefactError(f"the manifest of version {version} has no format number")
-    if written > FORMAT:
-        raise ArtefactError(f"version {version} has format {written}; this Winnow reads up to {FORMAT}: upgrade it")
-    if manifest.get("version") != version:
-        raise ArtefactError(f"the manifest in folder {version} is that of {str(manifest.get('version'))[:64]!r}")
-    found: Mapping[str, Any] = manifest
-    return found
+    return open_bytes(read_sealed(models_dir, version, expected_sha256), version)
 
 
 def open_bytes(body: bytes, version: str) -> Mapping[str, Any]:

@@ -1,17 +1,21 @@
 """``/healthz`` and ``/readyz``: is the process alive, and can the deployment do its work.
 
 Handed: nothing. Hands on: JSON with each check and its problem. Ready means: the database answers, the broker
-takes messages, a pipeline worker is alive. A champion is reported and not asked for: Winnow learns first.
+takes messages, a pipeline worker is alive. A champion is reported and not asked for: Winnow learns first, and while a
+champion is refused an earlier one serves.
 """
 
 import datetime as dt
+from functools import lru_cache
 
+from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from triage import state
-from triage.models import ModelStatus, ModelVersion, WorkerHeartbeat
+from triage.models import BatchStatus, ModelStatus, ModelVersion, RawBatch, WorkerHeartbeat
+from triage.registry import sealed
 
 #: A worker that has not been heard of for this long counts as dead.
 DEAD_AFTER = dt.timedelta(seconds=30)
@@ -59,9 +63,35 @@ def _workers() -> Check:
 
 
 def _champion() -> Check:
-    """Without a champion the deployment is learning, which is not a fault."""
+    """Without a champion the deployment is learning, which is not a fault; a refused one is told with what serves."""
     try:
-        version = ModelVersion.objects.filter(status=ModelStatus.CHAMPION).values_list("version", flat=True).first()
+        row = ModelVersion.objects.filter(status=ModelStatus.CHAMPION).values_list("version", "artefact_sha256").first()
+        if row is None:
+            return _check("", state="learning", version=None)
+        refusal = _refusal(*row)
+        if not refusal:
+            return _check("", state="serving", version=row[0])
+        newest = RawBatch.objects.filter(status=BatchStatus.DONE).order_by("-id")
+        scored_by = newest.values_list("model_version__version", flat=True).first()
     except Error:
         return _check("the database does not answer")
-    return _check("", state="serving" if version else "learning", version=version)
+    problem = f"champion {row[0]} is refused: {refusal}"
+    return _check(problem, state="refused", version=row[0], newest_events_scored_by=scored_by)
+
+
+def _refusal(version: str, sha256: str) -> str:
+    """Return why a version's folder is not what the ledger says, or an empty string. Nothing is opened for it."""
+    try:
+        return _looked_at(version, sha256, sealed.fingerprint(settings.MODELS_DIR, version))
+    except sealed.ArtefactError as error:
+        return str(error)
+
+
+@lru_cache(maxsize=4)
+def _looked_at(version: str, sha256: str, fingerprint: object) -> str:
+    """Read the artefact once for as long as nobody touches its files."""
+    try:
+        sealed.read_sealed(settings.MODELS_DIR, version, sha256)
+    except sealed.ArtefactError as error:
+        return str(error)
+    return ""

@@ -83,6 +83,7 @@ ALERT = _object(
     source=_object(id=INTEGER, name=STRING),
     score=NUMBER_OR_NULL,
     p_value=NUMBER_OR_NULL,
+    worth={"type": ["number", "null"], "description": "P(worth an analyst's time), from verdicts; null = not ranked."},
     techniques=_list(STRING),
     event_count=INTEGER,
     revision=INTEGER,

@@ -35,5 +35,6 @@ class Command(BaseCommand):
                 f"event {row['event_id']}  {row['version']}: {row['old_score']!r} -> {row['new_score']!r}"
                 f"  identical {str(row['identical']).lower()}  champion {row['champion_score']!r}"
                 f"  difference {row['difference']!r}"
+                f"{'  code changed since: ' + ', '.join(row['code_changed']) if row['code_changed'] else ''}"
             )
         self.stdout.write(f"identical {str(result['identical']).lower()}")

@@ -97,7 +97,7 @@ def test_a_model_answers_after_the_evidence_is_stored(alert, use_llm):
         assert explaining.explain_pending() == 1
     assert rows(alert) == [("evidence", ""), ("openai_chat", "")]
     row = alert.explanations.first()
-    assert (row.model, row.prompt_version, row.input_tokens, row.output_tokens) == ("tiny", "v1", 321, 45)
+    assert (row.model, row.prompt_version, row.input_tokens, row.output_tokens) == ("tiny", "v2", 321, 45)
     assert row.answer["what_happened"] == [{"text": "A login.", "evidence": [1, 2]}]
     assert row.latency_ms is not None
     alert.refresh_from_db()
@@ -127,7 +127,7 @@ def test_names_are_hidden_from_the_endpoint_and_restored_in_the_row(source, use_
         reasons=json.dumps([reason]),
     )  # fmt: skip
     grouping.group_flagged()
-    with fake_llm(good(what_happened=[{"text": "USER_1 on HOST_1 from IP_1", "evidence": [1]}])) as fake:
+    with fake_llm(good(what_happened=[{"text": "USER_1 on HOST_1 from IP_EXT_1a", "evidence": [1]}])) as fake:
         use_llm(fake.base_url)
         explaining.explain_pending()
     assert len(fake.received) == 1

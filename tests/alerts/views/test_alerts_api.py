@@ -45,9 +45,9 @@ def test_a_bad_parameter_is_named(api, query):
 
 
 def test_one_alert_with_all_it_rests_on(api):
-    alert = make_full_alert(make_source())
+    alert = make_full_alert(make_source(), worth=0.8312)
     status, body = api("GET", f"alerts/{alert.pk}", token="token-read")
-    assert status == 200
+    assert (status, body["worth"]) == (200, 0.8312)
     assert body["explanation"]["model"] is None
     assert body["events"][0]["reasons"][0]["contribution"] == 0.75
     assert (body["verdicts"], body["history"], body["revision"]) == ([], [], 1)
@@ -55,8 +55,9 @@ def test_one_alert_with_all_it_rests_on(api):
 
 
 def test_a_blind_audit_tells_the_api_nothing_either(api):
-    alert = make_full_alert(make_source(), origin="blind_audit", inclusion_probability=0.1)
+    alert = make_full_alert(make_source(), origin="blind_audit", inclusion_probability=0.1, worth=0.5)
     body = api("GET", f"alerts/{alert.pk}")[1]
+    assert body["worth"] is None
     assert (body["score"], body["p_value"], body["severity"], body["explanation"]) == (None, None, None, None)
     assert (body["events"][0]["score"], body["events"][0]["reasons"]) == (None, [])
 

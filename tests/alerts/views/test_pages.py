@@ -5,7 +5,8 @@ import re
 import pytest
 from django.urls import reverse
 
-from alerts.models import AuditEntry, Explanation, Verdict
+from alerts.models import AuditEntry, Explanation, RankingModel, Verdict
+from alerts.templatetags import winnow
 from tests.alerts.rows import HOSTILE, make_alert, make_full_alert
 from tests.factories import make_batch, make_source
 from triage.authentication import hash_token
@@ -58,6 +59,37 @@ def test_a_page_of_many_costs_the_same(page, django_assert_num_queries):
         text = page.get("/").text
     assert text.count('class="row sev-') == 50
     assert "Load 50 more" in text
+
+
+def test_worth_is_shown_beside_severity_with_what_it_rests_on(page, django_assert_num_queries):
+    ranking = RankingModel.objects.create(status="active", n_labels=1234, state="x" * 1000)
+    source = make_source()
+    ranked = make_alert(source, worth=0.8312, ranking=ranking, severity="low")
+    page.get("/")
+    with django_assert_num_queries(12):
+        text = page.get("/").text
+    for shown in (text, page.get(f"/alerts/{ranked.pk}/").text):
+        assert shown.count("worth a look</i> <b>0.83</b>") == 1
+        assert "learned from 1,234 verdicts of people. It orders the queue; it is not a severity" in shown
+        assert ">Low<" in shown
+
+
+def test_without_a_ranking_no_worth_is_shown(page):
+    alert = make_alert(make_source())
+    assert "worth a look" not in page.get("/").text + page.get(f"/alerts/{alert.pk}/").text
+
+
+def test_the_worth_of_a_blind_audit_is_never_shown(page):
+    ranking = RankingModel.objects.create(status="active", n_labels=50)
+    alert = make_alert(make_source(), origin="blind_audit", worth=0.83, ranking=ranking)
+    assert "worth a look" not in page.get("/").text + page.get(f"/alerts/{alert.pk}/").text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0001, "<0.01"), (0.0051, "0.01"), (0.8351, "0.84"), (0.9949, "0.99"), (0.9999, ">0.99")]
+)
+def test_a_probability_is_never_shown_as_certainty(value, shown):
+    assert winnow.chance(value) == shown
 
 
 def test_load_more_returns_only_the_rest(page):

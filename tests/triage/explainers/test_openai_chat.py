@@ -52,7 +52,7 @@ def test_a_good_answer_is_checked_and_recorded():
     assert answer.what_happened == (Claim("A login.", (1, 2)),)
     assert answer.why_it_may_be_benign == ()
     assert (answer.suggested_verdict, answer.confidence, answer.techniques) == ("benign_tp", "medium", ("T1078",))
-    assert (answer.explainer, answer.model, answer.prompt_version) == ("openai_chat", "tiny", "v1")
+    assert (answer.explainer, answer.model, answer.prompt_version) == ("openai_chat", "tiny", "v2")
     assert (answer.input_tokens, answer.output_tokens) == (321, 45)
     assert answer.latency_ms is not None
     assert answer.latency_ms >= 0
@@ -242,7 +242,7 @@ def test_nonsense_usage_is_unknown_usage():
 
 
 def test_names_never_leave_and_come_back():
-    claim = {"text": "USER_1 from IP_1 on HOST_1 (USER_99 unknown)", "evidence": [3]}
+    claim = {"text": "USER_1 from IP_EXT_1a on HOST_1 (USER_99 unknown)", "evidence": [3]}
     with fake_llm(good(what_happened=[claim], next_checks=["Ask USER_1"])) as fake:
         answer = explainer(fake.base_url).explain(REQUEST)
     [received] = fake.received

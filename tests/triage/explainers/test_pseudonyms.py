@@ -28,7 +28,7 @@ def test_names_are_numbered_by_first_mention_and_stay_the_same():
     identifiers = [("user", "alice"), ("user", "bob"), ("host", "db-1"), ("user", "ALICE")]
     text = "alice bob db-1 Alice 192.0.2.1 2001:db8::7 carol@example.org"
     hidden = Pseudonyms(identifiers, [text]).hide(text)
-    assert hidden == "USER_1 USER_2 HOST_1 USER_1 IP_1 IP_2 MAIL_1"
+    assert hidden == "USER_1 USER_2 HOST_1 USER_1 IP_EXT_1a IP_EXT_2a MAIL_1"
     assert Pseudonyms(identifiers, [text]).hide(text) == hidden
 
 

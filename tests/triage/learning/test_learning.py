@@ -4,7 +4,7 @@ from dataclasses import asdict
 import pytest
 
 from triage.contracts import ParsedEvent
-from triage.learning import Decision, gate, train
+from triage.learning import Decision, describe_labels, gate, train, training
 from triage.learning.statistics import wilson
 
 
@@ -16,13 +16,12 @@ def events(n):
     ]
 
 
-def metrics(*, flagged=10, n=1000, budget=0.01, n_calibration=400, low_p=100, labels=None):
+def metrics(*, flagged=10, n=1000, budget=0.01, n_calibration=400, low_p=100):
     return {
         "alert_budget": budget,
         "n_calibration": n_calibration,
         "flag_rate": asdict(wilson(flagged, n)),
         "p_value_validity": [{"p": 0.1, "rate": asdict(wilson(low_p, n))}],
-        "labels": labels,
     }
 
 
@@ -56,13 +55,13 @@ def test_a_budget_that_is_not_a_share_is_refused(budget):
 
 
 def test_the_first_model_within_its_budget_is_promoted():
-    assert gate(metrics(), None) == Decision(
+    assert gate(metrics(), beside=False) == Decision(
         promote=True, reason="first model: 1.00% of 1,000 held-back events flagged (0.54% to 1.83%), budget 1.00%"
     )
 
 
 def test_a_model_that_flags_far_too_much_is_refused():
-    decision = gate(metrics(flagged=200), None)
+    decision = gate(metrics(flagged=200), beside=False)
     assert decision.promote is False
     assert decision.reason.startswith("flags too much: at least 17.64% of 1,000")
 
@@ -71,24 +70,41 @@ INVALID = "p-values do not hold: 50.00% of 1,000 held-back events have p of 0.1 
 
 
 def test_invalid_p_values_are_refused_while_a_champion_serves():
-    assert gate(metrics(low_p=500), metrics()) == Decision(promote=False, reason=INVALID)
+    assert gate(metrics(low_p=500), beside=True) == Decision(promote=False, reason=INVALID)
 
 
 def test_a_first_model_with_invalid_p_values_serves_with_a_warning():
-    decision = gate(metrics(low_p=500), None)
+    decision = gate(metrics(low_p=500), beside=False)
     assert decision.promote is True
     assert decision.reason.endswith(f"budget 1.00%; {INVALID}: read them as ranks until a later model holds")
 
 
 def test_too_little_calibration_is_refused():
-    assert gate(metrics(n_calibration=19), None) == Decision(
+    assert gate(metrics(n_calibration=19), beside=False) == Decision(
         promote=False, reason="only 19 events to calibrate on; 20 are needed"
     )
 
 
-def test_a_model_that_finds_less_on_the_same_labels_is_refused():
-    better = {"label_set": "abc", "recall_at_budget": asdict(wilson(90, 100))}
-    worse = {"label_set": "abc", "recall_at_budget": asdict(wilson(40, 100))}
-    assert gate(metrics(labels=worse), metrics(labels=better)).promote is False
-    assert gate(metrics(labels=better), metrics(labels=worse)).promote is True
-    assert gate(metrics(labels={**worse, "label_set": "other"}), metrics(labels=better)).promote is True
+def test_a_later_model_within_its_budget_may_run_beside_the_champion():
+    decision = gate(metrics(), beside=True)
+    assert decision.promote is True
+    assert decision.reason.startswith("within its budget on newer events: 1.00% of 1,000")
+
+
+def test_the_label_set_is_described_by_count_range_and_hash():
+    found = describe_labels({7: 1, 3: 0, 9: 0})
+    assert (found["n"], found["n_malicious"], found["first_event_id"], found["last_event_id"]) == (3, 1, 3, 9)
+    assert found["sha256"] == describe_labels({9: 0, 7: 1, 3: 0})["sha256"]
+    assert found["sha256"] != describe_labels({9: 1, 7: 1, 3: 0})["sha256"]
+
+
+def test_the_code_hash_depends_on_the_code(monkeypatch, tmp_path):
+    (tmp_path / "learning").mkdir()
+    (tmp_path / "features").mkdir()
+    monkeypatch.setattr(training, "__file__", str(tmp_path / "learning" / "training.py"))
+    source = tmp_path / "features" / "tokens.py"
+    source.write_text("x = 1\n")
+    first = training.hash_code(("features",))
+    assert training.hash_code(("features",)) == first
+    source.write_text("x = 2\n")
+    assert training.hash_code(("features",)) != first

@@ -11,8 +11,8 @@ from sklearn.linear_model import LinearRegression
 
 from triage.contracts import ParsedEvent
 from triage.detectors.baseline_forest import BaselineForest
-from triage.registry import artefact
-from triage.registry.artefact import ArtefactError
+from triage.registry import artefact, sealed
+from triage.registry.sealed import ArtefactError
 
 EVENTS = [
     ParsedEvent(1.7e9 + i, "event", "ecs_json", "", {"user.name": "abc"[i % 3], "bytes": i * 37 % 101})
@@ -67,7 +67,7 @@ def test_a_version_is_written_once(stored, fitted):
     models_dir, _sha256 = stored
     with pytest.raises(ArtefactError, match="never written again"):
         artefact.save(models_dir, "v1", fitted.state(), {"detector": "other"})
-    assert artefact.check_manifest(models_dir / "v1", "v1")["detector"] == "baseline_forest"
+    assert sealed.check_manifest(models_dir / "v1", "v1")["detector"] == "baseline_forest"
     assert sorted(path.name for path in models_dir.iterdir()) == ["v1"]
 
 
@@ -139,7 +139,7 @@ def test_a_missing_version_is_refused(tmp_path):
 
 def test_an_oversized_artefact_is_refused(stored, monkeypatch):
     models_dir, sha256 = stored
-    monkeypatch.setattr(artefact, "MAX_BYTES", 1000)
+    monkeypatch.setattr(sealed, "MAX_BYTES", 1000)
     with pytest.raises(ArtefactError, match="more than 1,000 bytes"):
         artefact.load(models_dir, "v1", sha256)
 

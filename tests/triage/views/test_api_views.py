@@ -1,7 +1,9 @@
 import datetime as dt
+import hashlib
 
 import orjson
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import OperationalError
 from django.test import Client
@@ -256,11 +258,36 @@ def test_ready_with_a_live_pipeline_worker_while_learning():
     )
 
 
-def test_ready_names_the_champion():
+def stored_version(folder, version="v7", body=b"a closed artefact"):
+    (folder / version).mkdir()
+    (folder / version / "pipeline.skops").write_bytes(body)
+    (folder / version / "manifest.json").write_text(f'{{"format": 1, "version": "{version}"}}')
+    return hashlib.sha256(body).hexdigest()
+
+
+def test_ready_names_the_champion(monkeypatch, tmp_path):
+    monkeypatch.setattr(settings, "MODELS_DIR", tmp_path)
     beat("pipeline", 1)
-    ModelVersion.objects.create(version="v7", detector="d", status="champion", artefact_sha256="", trained_at=NOON)
+    sha256 = stored_version(tmp_path)
+    ModelVersion.objects.create(version="v7", detector="d", status="champion", artefact_sha256=sha256, trained_at=NOON)
     champion = Client().get("/readyz").json()["checks"]["champion"]
     assert champion == {"ok": True, "state": "serving", "version": "v7"}
+
+
+def test_ready_says_that_the_champion_is_refused_and_what_scores_meanwhile(edge, monkeypatch, tmp_path):
+    monkeypatch.setattr(settings, "MODELS_DIR", tmp_path)
+    beat("pipeline", 1)
+    sha256 = stored_version(tmp_path)
+    ModelVersion.objects.create(version="v7", detector="d", status="champion", artefact_sha256=sha256, trained_at=NOON)
+    earlier = ModelVersion.objects.create(version="v6", detector="d", status="retired", trained_at=NOON)
+    make_batch(edge, status="done", model_version=earlier)
+    assert Client().get("/readyz").json()["checks"]["champion"]["ok"] is True
+    (tmp_path / "v7" / "pipeline.skops").write_bytes(b"something else altogether")
+    response = Client().get("/readyz")
+    assert (response.status_code, response.json()["ready"]) == (200, True)
+    champion = response.json()["checks"]["champion"]
+    assert champion.pop("problem").startswith("champion v7 is refused: version v7 has been changed")
+    assert champion == {"ok": False, "state": "refused", "version": "v7", "newest_events_scored_by": "v6"}
 
 
 @pytest.mark.parametrize("beats", [[], [("pipeline", 60)], [("explain", 1)]])

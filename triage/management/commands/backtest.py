@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from triage import detectors, parsers
 from triage.contracts import ParsedEvent, Record
+from triage.features.windows import Windows
 
 BATCH = 2_000
 RECEIVED_AT = 1_893_456_000.0  # 2030-01-01: after every event of any file, and the same on every run
@@ -49,22 +50,28 @@ class Command(BaseCommand):
         events = parse_all(records)
         self.say("parse", len(events), started)
         started = time.perf_counter()
+        windows = Windows().observe(events)
+        self.say("windows", len(events), started)
+        started = time.perf_counter()
         try:
             detector = detectors.get(options["detector"])().fit(
-                events[:train_count], alert_budget=budget, random_state=RANDOM_STATE
+                events[:train_count],
+                alert_budget=budget,
+                random_state=RANDOM_STATE,
+                windows=windows[:train_count],
             )
         except ValueError as error:
             raise CommandError(str(error)) from error
         self.say("fit", train_count, started)
-        later = events[train_count:]
+        later, around = events[train_count:], windows[train_count:]
         started = time.perf_counter()
-        parts = [detector.score(later[i : i + BATCH]) for i in range(0, len(later), BATCH)]
+        parts = [detector.score(later[i : i + BATCH], around[i : i + BATCH]) for i in range(0, len(later), BATCH)]
         self.say("score", len(later), started)
         scores = np.concatenate([part[0] for part in parts])
         flags = detector.flag(scores, np.concatenate([part[1] for part in parts]))
         started = time.perf_counter()
         flagged = np.flatnonzero(flags)
-        reasons = explain_all(detector, later, flagged)
+        reasons = explain_all(detector, later, around, flagged)
         if len(flagged):
             self.say("explain", len(flagged), started)
         write_scores(options["scores"], train_count, scores, flags, reasons)
@@ -107,12 +114,14 @@ def parse_all(records: Sequence[Record]) -> list[ParsedEvent]:
     return events
 
 
-def explain_all(detector: Any, events: Sequence[ParsedEvent], places: np.ndarray) -> dict[int, str]:
+def explain_all(
+    detector: Any, events: Sequence[ParsedEvent], windows: np.ndarray, places: np.ndarray
+) -> dict[int, str]:
     """Return the first reason of each flagged event by its place."""
     found: dict[int, str] = {}
     for i in range(0, len(places), BATCH):
         part = places[i : i + BATCH].tolist()
-        for place, reasons in zip(part, detector.explain([events[p] for p in part]), strict=True):
+        for place, reasons in zip(part, detector.explain([events[p] for p in part], windows[part]), strict=True):
             found[place] = reasons[0].text if reasons else ""
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from triage import shadow_figures
 from triage.models import ModelVersion
 
 
@@ -20,6 +21,8 @@ def described(model: ModelVersion) -> dict[str, Any]:
         "artefact_sha256": model.artefact_sha256,
         "decision": model.decision,
         "metrics": model.metrics,
+        "shadow": shadow_figures.report(model),
+        "label_set": model.manifest.get("label_set"),
     }
 
 

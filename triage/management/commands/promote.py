@@ -5,13 +5,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from triage import training
+from triage import promotion
+from triage.management.operator import at_the_shell
 from triage.models import ModelVersion
-from triage.registry.artefact import ArtefactError
+from triage.registry.sealed import ArtefactError
 
 
 class Command(BaseCommand):
-    """Open a version's artefact and let it serve; running workers take it up within seconds."""
+    """Open a version's artefact and let it serve, whatever the gate has said; running workers take it up in seconds."""
 
     help = __doc__ or ""
 
@@ -23,7 +24,8 @@ class Command(BaseCommand):
         if model is None:
             raise CommandError(f"no version {options['version']!r}; see: manage.py models")
         try:
-            training.promote(model)
+            by = at_the_shell()
+            changed = promotion.promote(model, by=by, words=f"Promoted by {by.name}.")
         except ArtefactError as error:
             raise CommandError(f"{model.version} is refused, the champion goes on serving: {error}") from error
-        self.stdout.write(f"champion {model.version}")
+        self.stdout.write(f"champion {model.version}" if changed else f"champion {model.version} (as before)")

@@ -1,0 +1,41 @@
+"""Tables of the event side, by what they are about."""
+
+from triage.models.accounts import ApiToken, Role, TokenScope, User
+from triage.models.drift import Alarm, AlarmKind, DriftBlock, Recommendation, ScoreTally
+from triage.models.events import POSITION_BITS, Event, EventChunk, batch_and_position, event_id
+from triage.models.intake import Ack, AckChannel, BatchStatus, RawBatch, RecordKey, Source
+from triage.models.minutes import IntakeMinute, ParserMinute, SourceHealth, SourceMinute, WorkerHeartbeat
+from triage.models.versions import AlertPolicy, LearnState, ModelStatus, ModelVersion, ShadowTally
+
+__all__ = [
+    "POSITION_BITS",
+    "Ack",
+    "AckChannel",
+    "Alarm",
+    "AlarmKind",
+    "AlertPolicy",
+    "ApiToken",
+    "BatchStatus",
+    "DriftBlock",
+    "Event",
+    "EventChunk",
+    "IntakeMinute",
+    "LearnState",
+    "ModelStatus",
+    "ModelVersion",
+    "ParserMinute",
+    "RawBatch",
+    "Recommendation",
+    "RecordKey",
+    "Role",
+    "ScoreTally",
+    "ShadowTally",
+    "Source",
+    "SourceHealth",
+    "SourceMinute",
+    "TokenScope",
+    "User",
+    "WorkerHeartbeat",
+    "batch_and_position",
+    "event_id",
+]
