@@ -48,6 +48,20 @@ class CallRecord:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How a question is put, apart from to whom.
+
+    ``retries`` of passing failures within the question, ``attempt`` as the caller counts them,
+    ``safety_identifier`` for endpoints outside (empty sends none), ``max_answer_tokens`` of the answer.
+    """
+
+    retries: int = 0
+    attempt: int = 1
+    safety_identifier: str = ""
+    max_answer_tokens: int = 1500
+
+
 class ExplanationError(RuntimeError):
     """No explanation could be had.
 
@@ -56,9 +70,7 @@ class ExplanationError(RuntimeError):
     open breaker.
     """
 
-    def __init__(
-        self, reason: str, message: str, *, code: str = "", details: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, reason: str, message: str, *, code: str = "", details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.code = code

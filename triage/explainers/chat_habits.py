@@ -8,9 +8,10 @@ by the caller per endpoint and model.
 from dataclasses import dataclass, replace
 from typing import Any
 
+from triage.explainers.base import CallOptions
+
 #: How the answer's shape is asked for, strictest first.
 LADDER = ("json_schema", "json_object", "text")
-MAX_ANSWER_TOKENS = 1500
 #: The same question gets the same answer where the endpoint can promise that.
 SEED = 7
 #: Names of the token limit, newest first; the last endpoint knows none.
@@ -35,17 +36,17 @@ class Habits:
         return LADDER[self.rung]
 
 
-def parameters(habits: Habits, schema: dict[str, Any], safety_identifier: str = "") -> dict[str, Any]:
+def parameters(habits: Habits, schema: dict[str, Any], options: CallOptions) -> dict[str, Any]:
     """Return the optional parameters of a call."""
     wanted: dict[str, Any] = {}
     if habits.limit_name:
-        wanted[habits.limit_name] = MAX_ANSWER_TOKENS
+        wanted[habits.limit_name] = options.max_answer_tokens
     if habits.temperature:
         wanted["temperature"] = 0
     if habits.seed:
         wanted["seed"] = SEED
-    if habits.safety_identifier and safety_identifier:
-        wanted["safety_identifier"] = safety_identifier
+    if habits.safety_identifier and options.safety_identifier:
+        wanted["safety_identifier"] = options.safety_identifier
     if habits.form == "json_schema":
         form = {"name": "explanation", "strict": True, "schema": schema}
         wanted["response_format"] = {"type": "json_schema", "json_schema": form}
@@ -63,7 +64,10 @@ def learned(habits: Habits, message: str) -> Habits | None:
     text = message.lower()
     if habits.limit_name and habits.limit_name in text:
         return replace(habits, limit_name=_LIMITS[_LIMITS.index(habits.limit_name) + 1])
-    for name in ("temperature", "seed", "safety_identifier"):
-        if name in text and getattr(habits, name):
-            return replace(habits, **{name: False})
+    if "temperature" in text and habits.temperature:
+        return replace(habits, temperature=False)
+    if "safety_identifier" in text and habits.safety_identifier:
+        return replace(habits, safety_identifier=False)
+    if "seed" in text and habits.seed:
+        return replace(habits, seed=False)
     return replace(habits, rung=habits.rung + 1) if habits.rung + 1 < len(LADDER) else None

@@ -85,8 +85,8 @@ class _Guard:
 
     def watch(self, event: str, info: dict[str, Any]) -> None:
         """Remember each connection that the transport reports."""
-        stream = info.get("return_value")
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")) and hasattr(stream, "get_extra_info"):
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            stream: Any = info["return_value"]
             found = stream.get_extra_info("socket")
             if isinstance(found, socket.socket):
                 self._sockets.append(found)

@@ -22,9 +22,18 @@ import httpx2
 import openai
 
 from triage.contracts import Claim, ExplanationAnswer, ExplanationRequest
-from triage.explainers import answers, breaker, chat_failures, chat_habits, chat_transport, endpoints, lines
-from triage.explainers import prices, prompting
-from triage.explainers.base import CallRecord, ExplanationError
+from triage.explainers import (
+    answers,
+    breaker,
+    chat_failures,
+    chat_habits,
+    chat_transport,
+    endpoints,
+    lines,
+    prices,
+    prompting,
+)
+from triage.explainers.base import CallOptions, CallRecord, ExplanationError
 from triage.explainers.chat_habits import Habits
 from triage.explainers.pseudonyms import Pseudonyms
 from triage.explainers.redaction import redact, typed_passwords
@@ -35,6 +44,7 @@ SDK_RETRIES = 2
 #: One question, learning and repeating included, takes at most this many times ``timeout``.
 TOTAL_FACTOR = 6
 MAX_DETAIL = 300
+DEFAULTS = CallOptions()
 
 _HABITS: dict[tuple[str, str], Habits] = {}
 _BREAKERS: dict[tuple[str, str], breaker.Breaker] = {}
@@ -60,9 +70,8 @@ class OpenAIChatExplainer:
     """Explains an alert with a language model behind ``chat.completions``.
 
     Parameters: ``base_url`` with its version path, ``api_key`` (may be empty), ``model``, ``timeout`` in
-    seconds for each exchange, ``policy`` one of :data:`POLICIES`, ``retries`` of passing failures within the
-    question (:data:`SDK_RETRIES` in production), ``attempt`` as the caller counts them, ``safety_identifier``
-    for endpoints outside (empty sends none).
+    seconds for each exchange, ``policy`` one of :data:`POLICIES`, ``options`` (in production with
+    ``retries=SDK_RETRIES``).
     """
 
     name = "openai_chat"
@@ -75,9 +84,7 @@ class OpenAIChatExplainer:
         model: str,
         timeout: float,
         policy: str = "pseudonymise",
-        retries: int = 0,
-        attempt: int = 1,
-        safety_identifier: str = "",
+        options: CallOptions = DEFAULTS,
     ) -> None:
         if policy not in POLICIES:
             raise ValueError(f"unknown data policy {policy!r}; one of {', '.join(POLICIES)}")
@@ -86,9 +93,7 @@ class OpenAIChatExplainer:
         self._model = model
         self._timeout = timeout
         self._policy = policy
-        self._retries = retries
-        self._attempt = attempt
-        self._safety_identifier = safety_identifier
+        self._options = options
         self._key = (base_url, model)
 
     def explain(self, request: ExplanationRequest) -> ExplanationAnswer:
@@ -204,7 +209,7 @@ class OpenAIChatExplainer:
             base_url=self._base_url,
             api_key=self._api_key or "none",
             timeout=http_client.timeout,
-            max_retries=self._retries,
+            max_retries=self._options.retries,
             http_client=http_client,
         )
         return client, wire
@@ -218,9 +223,9 @@ class OpenAIChatExplainer:
         inside: bool,
     ) -> None:
         """Ask once and keep the reply's JSON object."""
-        identifier = "" if inside else self._safety_identifier
+        options = replace(self._options, safety_identifier="") if inside else self._options
         wanted: dict[str, Any] = {"model": self._model, "messages": messages}
-        wanted |= chat_habits.parameters(habits, answers.schema(), identifier)
+        wanted |= chat_habits.parameters(habits, answers.schema(), options)
         reply = client.chat.completions.with_raw_response.create(**wanted).http_response
         exchange.request_id = lines.plain(reply.headers.get("x-request-id", ""), 120)
         exchange.body = chat_failures.json_object(reply.content.decode("utf-8", "replace"))
@@ -268,7 +273,7 @@ class OpenAIChatExplainer:
             prompt_version=prompting.VERSION,
             prompt_sha256=prompting.prompt_hash(),
             input_sha256=exchange.input_sha256,
-            attempt=self._attempt,
+            attempt=self._options.attempt,
             calls=exchange.calls,
             latency_ms=int(1000 * (time.monotonic() - exchange.started)),
             validation=validation,

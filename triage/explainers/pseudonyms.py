@@ -22,9 +22,9 @@ from urllib.parse import quote
 
 import re2
 
+from triage.explainers.redaction import MARK
+
 PREFIXES = {"user": "USER", "host": "HOST", "mail": "MAIL", "domain": "DOMAIN"}
-#: What replaces a value that must not come back either.
-SECRET = "[secret]"
 #: Account names that every system has: they identify nobody, and what they may do matters.
 GENERIC = frozenset(
     {"root", "system", "administrator", "admin", "nobody", "guest", "localhost", "127.0.0.1", "::1", "-", "anonymous"}
@@ -64,7 +64,7 @@ class Pseudonyms:
     ) -> None:
         whole = "\n".join(texts)
         self._taken = whole
-        self._by_value: dict[str, str] = {value.lower(): SECRET for value in secrets}
+        self._by_value: dict[str, str] = {value.lower(): MARK for value in secrets}
         self._by_name: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._networks: dict[tuple[str, str], list[str]] = {}

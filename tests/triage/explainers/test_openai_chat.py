@@ -32,6 +32,7 @@ REQUEST = ExplanationRequest(
 @pytest.fixture(autouse=True)
 def no_habits():
     openai_chat._HABITS.clear()
+    openai_chat._BREAKERS.clear()
 
 
 def explainer(base_url, **changes):
@@ -59,6 +60,8 @@ def test_a_good_answer_is_checked_and_recorded():
     details = dict(answer.details)
     assert re.fullmatch("[0-9a-f]{64}", details.pop("prompt_sha256"))
     assert details.pop("names_hidden") >= 4
+    call = details.pop("call")
+    assert (call["validation"], call["format"], call["calls"]) == ("valid", "json_schema", 1)
     assert details == {
         "language_model": True, "endpoint": "127.0.0.1", "policy": "pseudonymise", "format": "json_schema",
         "answered_model": "tiny-1", "response_id": "chatcmpl-1",

