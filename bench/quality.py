@@ -140,7 +140,7 @@ def measure(folder: Path, contamination: float, resamples: int) -> dict[str, Any
     return {
         "set": folder.name, "n": len(ranked), "attacks": int(truth.sum()), "trained_on": len(history),
         "attacks_in_training": sum(row["label"] == "1" for row in taught), "incident": unit,
-        "auroc": round(area, 4), "average_precision": round(precision, 4), "recall_at_1pct": round(recall, 4),
+        "auroc": round(area, 6), "average_precision": round(precision, 6), "recall_at_1pct": round(recall, 6),
         "intervals": intervals(truth, ranked, units, resamples), "by_type": by_type(kept, ranked, truth),
         "benign_flagged": {"share": benign.value, "n": benign.n, "low": benign.low, "high": benign.high},
         "benign_p_at_most": valid,

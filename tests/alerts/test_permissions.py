@@ -66,7 +66,11 @@ def address(transactional_db):
         ).pk,
     }
     numbers["alarm_id"] = Alarm.objects.create(
-        kind="kinds", model_version_id=numbers["version_id"], recommendation="retrain", text="x", raised_at=timezone.now()
+        kind="kinds",
+        model_version_id=numbers["version_id"],
+        recommendation="retrain",
+        text="x",
+        raised_at=timezone.now(),
     ).pk
 
     def build(name):

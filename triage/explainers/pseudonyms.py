@@ -10,7 +10,8 @@ An address keeps what an analyst needs of it: ``IP_INT`` is inside (private, loo
 pattern as well. A name is also found percent-encoded and in base64 (UTF-8 and UTF-16LE), encoded once.
 
 Not covered: a name that no field carries; one that is encoded twice, in another way or interrupted by other
-characters; one of three characters or fewer inside a longer word or encoded.
+characters; one of three characters or fewer inside a longer word or encoded; the encoded form of one of more than 64
+characters, or beyond :data:`MAX_ENCODED` of them in one request.
 """
 
 import base64
@@ -33,6 +34,9 @@ GENERIC = frozenset(
 SHORT = 4
 #: Base64 of a name without the characters that its neighbours change; shorter cores are left alone.
 _MIN_CORE = 5
+#: Characters of encoded forms that are looked for in one request: about 200 names of 16 characters.
+MAX_ENCODED = 80_000
+MAX_ENCODED_NAME = 64
 _V4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 _V6 = re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
 _TIME = re.compile(r"\d{1,2}:\d{2}:\d{2}")
@@ -72,9 +76,12 @@ class Pseudonyms:
             self._add(kind, _SURROGATE.sub("?", value).strip())
         self._add_found(whole)
         self._values = tuple(self._by_value)
+        room = MAX_ENCODED
         for value in self._values:
             for variant in _encoded(value, self._by_name.get(self._by_value[value], value)):
-                self._by_value.setdefault(variant.lower(), self._by_value[value])
+                room -= len(variant)
+                if room > 0:
+                    self._by_value.setdefault(variant.lower(), self._by_value[value])
         self._short, self._long = _alternatives(self._by_value)
 
     def _add(self, kind: str, value: str) -> None:
@@ -100,7 +107,9 @@ class Pseudonyms:
     def _address_name(self, value: str) -> str:
         """Return the name of an address: side, network, place in the network."""
         side, network = _place(value)
-        members = self._networks.setdefault((side, network), [self._next_name(f"IP_{side}")])
+        if (side, network) not in self._networks:
+            self._networks[side, network] = [self._next_name(f"IP_{side}")]
+        members = self._networks[side, network]
         members.append(value)
         return f"{members[0]}{_letters(len(members) - 2)}"
 
@@ -176,7 +185,7 @@ def _letters(index: int) -> str:
 
 def _encoded(lowered: str, written: str) -> Iterator[str]:
     """Yield the forms a name takes inside encoded text; base64 of it as written, in lower and in upper case."""
-    if len(lowered) < SHORT:
+    if not SHORT <= len(lowered) <= MAX_ENCODED_NAME:
         return
     yield quote(lowered, safe="")
     yield "".join(f"%{byte:02x}" for byte in lowered.encode())
@@ -208,7 +217,8 @@ def _alternatives(values: Iterable[str]) -> tuple[re.Pattern[str] | None, Any]:
     short = [re.escape(value) for value in ordered if len(value) < SHORT]
     options = re2.Options()
     options.case_sensitive = False
-    options.max_mem = 64 << 20
+    options.max_mem = 256 << 20
+    options.log_errors = False
     long = [re2.escape(value) for value in ordered if len(value) >= SHORT]
     return (
         re.compile(rf"(?<!\w)(?:{'|'.join(short)})(?!\w)", re.IGNORECASE) if short else None,

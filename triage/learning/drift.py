@@ -30,7 +30,7 @@ MIN_SPREAD = 0.05
 #: Blocks nearer in time than this are too much alike to be compared with each other (days).
 GAP_DAYS = 1.0
 #: How far evidence must rise above the highest that the reference itself gathered.
-MARGIN = 10.0
+MARGIN = 1_000.0
 #: Where the reference gathered more than this by itself, nothing is judged.
 RESTLESS = 1e8
 #: The calibrator's exponent: below 1/2 it stakes more on p-values as small as the reference allows.

@@ -1,6 +1,5 @@
 """People and their tokens for the API."""
 
-
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 

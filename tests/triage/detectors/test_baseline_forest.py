@@ -173,9 +173,7 @@ def test_the_flat_forest_agrees_with_scikit_learn(fitted):
 def test_what_is_suspected_is_not_learned_and_stays_unusual():
     history = events(2000)
     attack = [replace(strange(), timestamp=history[n].timestamp) for n in range(0, 2000, 8)]
-    mixed = [
-        event for n, event in enumerate(history) for event in ([event, attack[n // 8]] if n % 8 == 0 else [event])
-    ]
+    mixed = [event for n, event in enumerate(history) for event in ([event, attack[n // 8]] if n % 8 == 0 else [event])]
     suspects = [event in attack for event in mixed]
 
     def score(suspects):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.triage.explainers.fake_llm import Reply, completion, error, fake_llm, good
 from tests.triage.explainers.test_openai_chat import REQUEST
-from triage.explainers import breaker, chat_failures, chat_habits, chat_models, chat_transport, openai_chat
+from triage.explainers import breaker, chat_failures, chat_habits, chat_models, chat_transport, endpoints, openai_chat
 from triage.explainers.base import REASONS, CallOptions, ExplanationError
 from triage.explainers.openai_chat import OpenAIChatExplainer
 
@@ -224,6 +224,15 @@ def test_a_safety_identifier_is_for_endpoints_outside_only():
     with fake_llm(good()) as fake:
         ask(fake.base_url, options=CallOptions(safety_identifier="abc"))
     assert "safety_identifier" not in fake.requests[0]
+
+
+def test_the_safety_identifier_tells_tenants_apart_and_nothing_else():
+    one = endpoints.safety_identifier(secret="s", subject="alice")
+    assert one == endpoints.safety_identifier(secret="s", subject="alice")
+    assert (
+        len({one, *(endpoints.safety_identifier(secret=s, subject=n) for s, n in [("t", "alice"), ("s", "bob")])}) == 3
+    )
+    assert (len(one), "alice" in one) == (32, False)
 
 
 def test_a_failure_has_its_record_too():
