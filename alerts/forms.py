@@ -93,7 +93,7 @@ class BudgetForm(forms.Form):
     alerts_per_day = _number("Alerts a day", maximum=1e6)
     hours_per_day = _number("Analysts\u2019 hours a day", maximum=10_000)
     usd_per_day = _number("USD a day for explanations", maximum=1e6)
-    minutes_per_alert = _number("Minutes an alert (empty: as measured, else 5)", maximum=10_000)
+    minutes_per_alert = _number("Minutes an alert, if not as usual", maximum=10_000)
     usd_per_alert = _number("USD an explanation", maximum=1_000)
 
     def clean(self) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _source(source: Source, blocks: int, newest: DriftBlock) -> Watched:
 
 
 def _aspect(kind: AlarmKind, judged: dict[str, Any] | None) -> Aspect:
-    name = str(kind.label).removesuffix(" drifts").removesuffix(" drift").lower()
+    name = str(kind.label)
     if judged is None:
         return Aspect(name, None, "not judged yet")
     if judged["level"] is None:

@@ -42,7 +42,8 @@ def gate(candidate: Mapping[str, Any], *, beside: bool) -> Decision:
         return Decision(promote=True, reason=f"first model: {measured}{caveat}")
     if invalid:
         return Decision(promote=False, reason=invalid)
-    return Decision(promote=True, reason=f"within its budget on newer events: {measured}")
+    held = "flags more than its budget" if flagged["low"] > candidate["alert_budget"] else "within its budget"
+    return Decision(promote=True, reason=f"{held} on newer events: {measured}")
 
 
 def refuse(candidate: Mapping[str, Any]) -> str:

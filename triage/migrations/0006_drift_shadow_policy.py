@@ -70,10 +70,10 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("features", "Features drift"),
-                            ("kinds", "Mix of events drifts"),
-                            ("scores", "Scores drift"),
-                            ("alert_rate", "Alert rate drifts"),
+                            ("features", "What events look like has changed"),
+                            ("kinds", "The mix of events has changed"),
+                            ("scores", "Scores have changed"),
+                            ("alert_rate", "The alert rate has changed"),
                             ("quality", "Fewer alerts are right"),
                         ],
                         max_length=16,

@@ -50,10 +50,10 @@ class DriftBlock(models.Model):
 
 
 class AlarmKind(models.TextChoices):
-    FEATURES = "features", "Features drift"
-    KINDS = "kinds", "Mix of events drifts"
-    SCORES = "scores", "Scores drift"
-    ALERT_RATE = "alert_rate", "Alert rate drifts"
+    FEATURES = "features", "What events look like has changed"
+    KINDS = "kinds", "The mix of events has changed"
+    SCORES = "scores", "Scores have changed"
+    ALERT_RATE = "alert_rate", "The alert rate has changed"
     QUALITY = "quality", "Fewer alerts are right"
 
 
