@@ -10,7 +10,7 @@ An alert is explained once; events that join later do not trigger another call. 
 
 import datetime as dt
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 #: Failures that may pass by themselves and are tried again.
 PASSING = frozenset({"timeout", "unreachable"})
+#: After these the pass ends: the others would meet the same.
+ENDS_PASS = PASSING | {"breaker"}
 BACKOFF_SECONDS = 30
 BACKOFF_FACTOR = 4
 #: A lease outlives the slowest chain of calls one explanation may take.
@@ -54,12 +56,13 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a try gave no explanation."""
+    """Why a try gave no explanation. ``details`` holds the record of the call, where there was one."""
 
     reason: str
     detail: str
     explainer: str
     model: str
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def explainer_status() -> str:
@@ -83,7 +86,7 @@ def explain_pending(*, limit: int = BATCH) -> int:
         if claimed is None:
             continue
         handled += 1
-        if _explain(claimed) in PASSING:
+        if _explain(claimed) in ENDS_PASS:
             break
     return handled
 
@@ -158,10 +161,25 @@ def _explain(claimed: Claimed) -> str:
     if isinstance(outcome, ExplanationAnswer):
         _store(claimed, request, ExplanationState.DONE, answers=[outcome])
         return ""
+    if outcome.reason == "breaker":
+        _wait_for_breaker(claimed, outcome)
+        return outcome.reason
     if outcome.reason in PASSING and claimed.alert.explanation_attempts < MAX_ATTEMPTS:
         _store(claimed, request, ExplanationState.PENDING, failure=outcome)
         return outcome.reason
     return _give_up(claimed, request, outcome)
+
+
+def _wait_for_breaker(claimed: Claimed, failure: Failure) -> None:
+    """Put the alert back until the endpoint may be asked again: nothing was asked, so it was no try."""
+    wait = float(failure.details.get("retry_after_s", BACKOFF_SECONDS))
+    Alert.objects.filter(
+        pk=claimed.alert.pk, explanation_state=ExplanationState.RUNNING, explanation_lease_until=claimed.lease_until
+    ).update(
+        explanation_state=ExplanationState.PENDING,
+        explanation_lease_until=timezone.now() + dt.timedelta(seconds=max(wait, 1.0)),
+        explanation_attempts=F("explanation_attempts") - 1,
+    )
 
 
 def _give_up(claimed: Claimed, request: ExplanationRequest, failure: Failure) -> str:
@@ -185,7 +203,7 @@ def _ask(request: ExplanationRequest) -> ExplanationAnswer | Failure:
     try:
         return explainer.explain(request)
     except ExplanationError as error:
-        return Failure(error.reason, str(error)[:MAX_DETAIL], explainer.name, settings.LLM_MODEL)
+        return Failure(error.reason, str(error)[:MAX_DETAIL], explainer.name, settings.LLM_MODEL, error.details)
     except Exception as error:  # a fault of ours must not keep the alert from being explained by evidence
         logger.exception("the explainer failed")
         return Failure("invalid", f"{type(error).__name__} in the explainer", explainer.name, settings.LLM_MODEL)
@@ -248,6 +266,7 @@ def _append_failure(alert: Alert, request: ExplanationRequest, failure: Failure)
         evidence=_evidence_rows(request),
         failure=failure.reason[:32],
         failure_detail=failure.detail,
+        details=failure.details,
     )
 
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def no_habits():
     openai_chat._HABITS.clear()
+    openai_chat._BREAKERS.clear()
 
 
 @pytest.fixture
@@ -179,6 +180,32 @@ def test_a_passing_failure_is_tried_three_times_with_growing_waits(alert, use_ll
     alert.refresh_from_db()
     assert (alert.explanation_state, alert.explanation_attempts) == ("failed", 3)
     assert rows(alert) == [("evidence", ""), *[("openai_chat", "unreachable")] * 3, ("evidence", "")]
+
+
+def test_an_open_breaker_asks_nothing_counts_no_try_and_comes_back_when_it_may(alert, use_llm):
+    reply = error(429, "You exceeded your current quota", code="insufficient_quota")
+    with fake_llm(reply) as server:
+        use_llm(server.base_url)
+        explaining.explain_pending()
+        assert rows(alert)[-2:] == [("openai_chat", "budget"), ("evidence", "")]
+        asked, told = len(server.requests), alert.explanations.count()
+        Alert.objects.update(explanation_state="pending", explanation_attempts=0, explanation_lease_until=None)
+
+        assert explaining.explain_pending() == 1
+
+        alert.refresh_from_db()
+        assert (len(server.requests), alert.explanations.count()) == (asked, told)
+        assert (alert.explanation_state, alert.explanation_attempts) == ("pending", 0)
+        wait = (alert.explanation_lease_until - timezone.now()).total_seconds()
+        assert 3_000 < wait <= 3_600
+
+
+def test_a_failure_keeps_the_record_of_its_call(alert, use_llm):
+    with fake_llm(error(403, "no")) as server:
+        use_llm(server.base_url)
+        explaining.explain_pending()
+    call = Explanation.objects.get(failure="refused").details["call"]
+    assert (call["model_asked"], call["validation"], call["attempt"]) == ("tiny", "refused", 1)
 
 
 def test_a_timeout_passes_and_the_next_try_succeeds(alert, use_llm):
