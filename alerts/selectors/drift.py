@@ -92,8 +92,3 @@ def _aspect(kind: AlarmKind, judged: dict[str, Any] | None) -> Aspect:
         return Aspect(name, None, "changes too much by itself to be judged")
     share = math.log1p(judged["evidence"]) / math.log1p(judged["level"])
     return Aspect(name, round(100 * min(share, 1.0)))
-
-
-def open_alarms() -> int:
-    """Return how many alarms wait for a decision."""
-    return Alarm.objects.filter(closed_at__isnull=True).count()

@@ -30,7 +30,7 @@ MIN_SPREAD = 0.05
 #: Blocks nearer in time than this are too much alike to be compared with each other (days).
 GAP_DAYS = 1.0
 #: How far evidence must rise above the highest that the reference itself gathered.
-MARGIN = 1_000.0
+MARGIN = 100.0
 #: Where the reference gathered more than this by itself, nothing is judged.
 RESTLESS = 1e8
 #: The calibrator's exponent: below 1/2 it stakes more on p-values as small as the reference allows.
@@ -99,12 +99,11 @@ class Reference:
         when = np.asarray(times, dtype=float)
         near = np.abs(when[:, None] - when[chosen]) < min(GAP_DAYS, (when[-1] - when[0]) / 4)
         near[chosen, np.arange(self.size)] = True
-        self._usual, self.highest = {}, {}
+        self._around, self._usual, self.highest = {}, {}, {}
         for aspect, found in rows.items():
-            distances = self._distances(aspect, found)
-            # A block with too few others far from it is compared with all but itself.
-            alone = (~near).sum(axis=1) < NEIGHBOUR
-            strange = nearest(np.where(near & ~alone[:, None], np.inf, distances), NEIGHBOUR + alone)
+            distances = np.where(near, np.inf, self._distances(aspect, found))
+            self._around[aspect] = reach(distances[chosen])
+            strange = self._strangeness(aspect, distances)
             self._usual[aspect] = np.sort(strange[chosen])
             self.highest[aspect] = self._highest(aspect, strange)
 
@@ -118,6 +117,13 @@ class Reference:
         if aspect == "features":
             return np.asarray(cdist(rows / self._spread, self._rows[aspect] / self._spread))
         return np.asarray(cdist(rows, self._rows[aspect], "chebyshev"))
+
+    def _strangeness(self, aspect: str, distances: np.ndarray) -> np.ndarray:
+        """Return the distance to the third nearest reference block, by the reach of the three nearest."""
+        order = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOUR]
+        third = np.take_along_axis(distances, order[:, -1:], axis=1)[:, 0]
+        around = self._around[aspect][order].mean(axis=1)
+        return np.asarray(np.where(around > 0, third / np.where(around > 0, around, 1.0), third))
 
     def _highest(self, aspect: str, strange: np.ndarray) -> float:
         """Return how much evidence these blocks, one after the other, would have gathered at most."""
@@ -135,7 +141,7 @@ class Reference:
     def p_value(self, aspect: str, block: Block) -> float:
         """Return the share of reference blocks that are at least as strange, the block itself included."""
         distances = self._distances(aspect, self._row(aspect, block)[None])
-        return self._p_value(aspect, float(nearest(distances, NEIGHBOUR)[0]))
+        return self._p_value(aspect, float(self._strangeness(aspect, distances)[0]))
 
     def judge(self, block: Block, before: Mapping[str, float]) -> dict[str, Judgement]:
         """Return the judgement of every aspect; ``before`` is the evidence gathered up to the block before."""
@@ -182,14 +188,17 @@ _ROWS: dict[str, Callable[[Block, Sequence[str]], np.ndarray]] = {
 }
 
 
-def nearest(distances: np.ndarray, rank: Any) -> np.ndarray:
-    """Return the distance of that rank (1 = nearest) in each row; ``rank`` is one number or one per row.
+def reach(distances: np.ndarray) -> np.ndarray:
+    """Return the yardstick at each reference block: how far its third nearest is, joined with how far that usually is.
 
-    >>> nearest(np.array([[3.0, 1.0, 2.0], [5.0, 6.0, 4.0]]), np.array([2, 3])).tolist()
-    [2.0, 6.0]
+    Rooms differ: by day blocks lie further apart than by night. The usual reach takes part so that a room without any
+    spread is no yardstick of nothing; and no block's own reach is taken for more than twice that, as a lonely block
+    would make everything beyond it look near.
     """
-    ranks = np.broadcast_to(np.asarray(rank), len(distances))
-    return np.asarray(np.sort(distances, axis=1)[np.arange(len(distances)), ranks - 1])
+    own = np.sort(distances, axis=1)[:, NEIGHBOUR - 1]
+    known = own[np.isfinite(own)]
+    usual = float(np.median(known)) if len(known) else 0.0
+    return np.minimum(own, 2 * usual) + usual
 
 
 def bet(p_value: float) -> float:

@@ -174,7 +174,10 @@ _GOOD_WORDS = (
 
 
 def _any_of(words: tuple[str, ...], text: str) -> bool:
-    return any(word in text for word in words)
+    for word in words:  # noqa: SIM110 - a generator costs three times as much here, and every event comes by
+        if word in text:
+            return True
+    return False
 
 
 _RHOST = re.compile(r"rhost=([A-Za-z][\w.-]{0,254})")

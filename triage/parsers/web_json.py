@@ -120,12 +120,14 @@ _NESTED = ("request", "req", "httpRequest", "response", "res")
 
 
 def _first(content: dict[str, Any], names: tuple[str, ...]) -> str:
+    nested = [name for name in _NESTED if name in content and isinstance(content[name], dict)]
     for name in names:
         if name in content:
             return name
-        head, dot, tail = name.partition(".")
-        if dot and isinstance(content.get(head), dict) and tail in content[head]:
-            return name
+        if nested:
+            head, dot, tail = name.partition(".")
+            if dot and head in nested and tail in content[head]:
+                return name
     return ""
 
 

@@ -11,7 +11,7 @@ from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from triage import store
-from triage.models import RawBatch, SourceHealth
+from triage.models import Alarm, AlarmKind, RawBatch, SourceHealth
 from triage.views.api import api_access
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -114,3 +114,8 @@ def _queue_lines() -> Iterator[str]:
     alerts = apps.get_model("alerts.Alert")._default_manager
     states = alerts.values_list("explanation_state").annotate(Count("id"))
     yield from _gauge("winnow_explanations", "Alerts per state of their explanation.", "state", states)
+    waiting = dict.fromkeys(AlarmKind.values, 0)
+    waiting |= dict(Alarm.objects.filter(closed_at__isnull=True).order_by().values_list("kind").annotate(Count("id")))
+    yield from _gauge(
+        "winnow_alarms_open", "Drift and quality alarms that wait for a decision.", "kind", waiting.items()
+    )

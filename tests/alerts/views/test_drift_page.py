@@ -98,3 +98,14 @@ def test_an_unknown_alarm_is_not_found(client: Client, charlie: User) -> None:
     client.force_login(charlie)
     assert client.post("/alarms/7/close/").status_code == 404
     assert client.get("/alarms/7/close/").status_code == 405
+
+
+def test_open_alarms_are_counted_in_the_metrics(client: Client, model: ModelVersion) -> None:
+    assert 'winnow_alarms_open{kind="kinds"} 0' in client.get("/metrics").content.decode()
+    alarm(model, make_source())
+    alarm(model).delete()
+    lines = client.get("/metrics").content.decode().splitlines()
+    assert [line for line in lines if line.startswith("winnow_alarms_open{")] == [
+        f'winnow_alarms_open{{kind="{kind}"}} {int(kind == "kinds")}'
+        for kind in ("features", "kinds", "scores", "alert_rate", "quality")
+    ]

@@ -84,7 +84,7 @@ def test_blocks_apart_in_time_are_compared_so_that_a_slow_wave_is_no_surprise() 
 
 
 def test_a_source_that_changes_by_itself_needs_more_evidence_or_is_not_judged(reference: Reference) -> None:
-    assert reference.level("kinds", 1000.0) == max(1000.0, 10 * reference.highest["kinds"])
+    assert reference.level("kinds", 1000.0) == max(1000.0, drift.MARGIN * reference.highest["kinds"])
     restless = Reference([block()] * 300 + [block(first=100 + 3 * n) for n in range(45)], np.arange(345) / 10)
     assert restless.highest["kinds"] > drift.RESTLESS
     assert restless.level("kinds", 1000.0) is None
