@@ -47,7 +47,7 @@ def shown(client: Client, user: User) -> str:
 def test_an_open_alarm_says_what_to_do_and_hostile_text_stays_text(
     client: Client, charlie: User, model: ModelVersion
 ) -> None:
-    alarm(model, make_source(HOSTILE[:80]), text=HOSTILE)
+    alarm(model, make_source(HOSTILE[:60]), text=HOSTILE)
     page = shown(client, charlie)
     assert "Check the feed" in page
     assert "<script>window" not in page
