@@ -140,14 +140,14 @@ def forecast(*, wishes: Wishes, found: History | None = None) -> Forecast:
     estimate = budget.alerts_per_day(found.days, threshold)
     lower = max(budget.threshold_for(found.days, estimate.value + budget.MORE_ALERTS), found.cut)
     more = budget.alerts_per_day(found.days, lower)
-    true_found = sum(alert.is_true for alert in decided if alert.score > threshold)
+    right = _enough(budget.precision(decided, threshold))
     return Forecast(
         threshold=threshold,
         alerts=estimate,
         binding=binding,
         wishes=wishes,
-        precision=_enough(budget.precision(decided, threshold)),
-        recall=budget.recall(true_found, audits(found.since)),
+        precision=right,
+        recall=budget.recall(right, estimate.value * len(found.days), audits(found.since)),
         more=replace(more, value=more.value - estimate.value) if lower < threshold else None,
         more_precision=budget.precision(decided, lower, threshold),
         days=len(found.days),

@@ -105,27 +105,26 @@ def precision(decided: Sequence[Decided], above: float, up_to: float = inf) -> R
     return wilson(sum(found), len(found)) if found else None
 
 
-def recall(found: float, audited: Sequence[tuple[bool, float]]) -> Estimate | None:
-    """Return the share of true alerts that are above the threshold, or None without audits.
+def recall(right: Rate | None, alerts: float, audited: Sequence[tuple[bool, float]]) -> Estimate | None:
+    """Return the share of what is true that is above the threshold; None without a precision or without audits.
 
-    ``found`` is the number of true alerts above it in the audited span; ``audited`` holds, for each unflagged event
-    that was sampled and judged, whether it was true and with which probability it was drawn. What was missed is the
-    Horvitz-Thompson (1952) total of those; its interval is a bootstrap over the audited events.
+    ``right`` is the precision of the ``alerts`` above it. ``audited`` holds, for each unflagged event that was sampled
+    and judged, whether it was true and with which probability it was drawn. What was missed is the Horvitz-Thompson
+    (1952) total of those, each missed event counted like an alert. The interval joins draws of the precision (Beta, Jeffreys'
+    prior) with a bootstrap over the audited events.
     """
-    if not audited:
+    if right is None or not audited:
         return None
     worth = np.array([is_true / chance for is_true, chance in audited])
-    missed = np.random.default_rng(0).choice(worth, (RESAMPLES, len(worth))).sum(axis=1)
+    found = right.value * alerts
     if found + worth.sum() == 0:
         return None
-    low, high = np.quantile(_share(found, missed), (0.025, 0.975))
-    return Estimate(float(_share(found, worth.sum())), float(low), float(high), len(worth), "Horvitz-Thompson")
-
-
-def _share(found: float, missed: np.ndarray | float) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        share = np.asarray(found / (found + np.asarray(missed, dtype=float)))
-    return np.nan_to_num(share, nan=1.0)
+    chance = np.random.default_rng(0)
+    hits = round(right.value * right.n)
+    drawn = alerts * chance.beta(hits + 0.5, right.n - hits + 0.5, RESAMPLES)
+    missed = chance.choice(worth, (RESAMPLES, len(worth))).sum(axis=1)
+    low, high = np.quantile(drawn / (drawn + missed), (0.025, 0.975))
+    return Estimate(float(found / (found + worth.sum())), float(low), float(high), len(worth), "Horvitz-Thompson")
 
 
 def discovery_threshold(p_values: Sequence[tuple[float, float]], events: int, rate: float) -> float | None:

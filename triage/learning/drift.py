@@ -198,7 +198,7 @@ def reach(distances: np.ndarray) -> np.ndarray:
     own = np.sort(distances, axis=1)[:, NEIGHBOUR - 1]
     known = own[np.isfinite(own)]
     usual = float(np.median(known)) if len(known) else 0.0
-    return np.minimum(own, 2 * usual) + usual
+    return np.asarray(np.minimum(own, 2 * usual) + usual)
 
 
 def bet(p_value: float) -> float:

@@ -88,7 +88,7 @@ def test_precision_and_recall_come_from_verdicts_and_audits(history: ModelVersio
     assert found.precision is not None
     assert (found.precision.value, found.precision.n) == (0.5, 12)
     assert found.recall is not None
-    assert (found.recall.value, found.recall.n) == (6 / 8, 1)
+    assert (found.recall.value, found.recall.n) == (6 / 8, 1)  # half of twelve alerts, and two missed
 
 
 def test_without_a_whole_day_there_is_no_forecast(model: ModelVersion) -> None:

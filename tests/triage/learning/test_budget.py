@@ -7,6 +7,7 @@ import pytest
 from triage.contracts import Rate
 from triage.learning import budget
 from triage.learning.budget import Decided, Wishes
+from triage.learning.statistics import wilson
 
 DAYS = [[9.0, 8.0, 3.0, 1.0], [9.5, 7.0, 2.0], [6.0, 5.0, 4.0, 2.5, 0.5]]
 
@@ -68,17 +69,18 @@ def test_precision_is_of_decided_alerts_between_two_thresholds() -> None:
 
 
 def test_recall_weighs_what_was_missed_by_how_likely_it_was_to_be_drawn() -> None:
-    # One true event among the audited, drawn with one in twenty: it stands for twenty.
-    found = budget.recall(30.0, [(True, 0.05), (False, 0.05), (False, 0.001), (False, 0.5)])
+    # Half of 60 alerts are true. One true event among the audited, drawn with one in twenty, stands for twenty.
+    found = budget.recall(wilson(20, 40), 60.0, [(True, 0.05), (False, 0.05), (False, 0.001), (False, 0.5)])
     assert found is not None
     assert (found.value, found.n, found.method) == (0.6, 4, "Horvitz-Thompson")
-    assert found.low < 0.6 < found.high == 1.0
+    assert 0.2 < found.low < 0.6 < found.high == 1.0
 
 
-def test_without_audits_or_without_anything_true_recall_is_not_measured() -> None:
-    assert budget.recall(30.0, []) is None
-    assert budget.recall(0.0, [(False, 0.1)]) is None
-    assert budget.recall(3.0, [(False, 0.1)]).value == 1.0
+def test_without_audits_or_a_precision_recall_is_not_measured() -> None:
+    assert budget.recall(wilson(20, 40), 60.0, []) is None
+    assert budget.recall(None, 60.0, [(True, 0.1)]) is None
+    assert budget.recall(wilson(0, 40), 60.0, [(False, 0.1)]) is None
+    assert budget.recall(wilson(3, 40), 60.0, [(False, 0.1)]).value == 1.0
 
 
 def test_false_discoveries_are_limited_as_benjamini_and_hochberg_do() -> None:
