@@ -110,8 +110,8 @@ def recall(right: Rate | None, alerts: float, audited: Sequence[tuple[bool, floa
 
     ``right`` is the precision of the ``alerts`` above it. ``audited`` holds, for each unflagged event that was sampled
     and judged, whether it was true and with which probability it was drawn. What was missed is the Horvitz-Thompson
-    (1952) total of those, each missed event counted like an alert. The interval joins draws of the precision (Beta, Jeffreys'
-    prior) with a bootstrap over the audited events.
+    (1952) total of those, each missed event counted like an alert. The interval joins draws of the precision (Beta,
+    Jeffreys' prior) with a bootstrap over the audited events.
     """
     if right is None or not audited:
         return None
