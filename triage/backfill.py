@@ -7,7 +7,7 @@ their raw batches, so a score given late is the score it would have had then.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from triage import champion, pipeline, reading, store
+from triage import champion, pipeline, reading, sliding, store
 from triage.contracts import Score
 from triage.models import event_id
 
@@ -24,7 +24,7 @@ def score_some() -> int:
     rows: list[tuple[Any, ...]] = []
     for batch in work:
         item = pipeline.ReadBatch(batch, reading.read(batch))
-        judged = pipeline.judge(item.events)
+        judged = pipeline.judge(item.events, sliding.of_batch(batch.batch_id, len(item.events)))
         if judged.model_id is None:
             return 0
         outcomes.append(pipeline.outcome_of(item, judged.scores, judged.model_id))

@@ -10,13 +10,13 @@ from collections import defaultdict
 
 import numpy as np
 
-from triage import champion, hooks, learning, promotion, reading, shadow, shadow_figures, store
+from triage import champion, hooks, learning, promotion, reading, shadow, shadow_figures, sliding, store
 from triage.champion import Champion
 from triage.contracts import ParsedEvent
 from triage.learning import shadow_gate
 from triage.learning.paired import Paired
 from triage.learning.shadow_gate import LabelledPair, ShadowDecision
-from triage.models import ModelStatus, ModelVersion, RawBatch, batch_and_position
+from triage.models import ModelStatus, ModelVersion, RawBatch, batch_and_position, event_id
 from triage.registry.sealed import ArtefactError
 
 logger = logging.getLogger(__name__)
@@ -122,20 +122,21 @@ def labelled_since(row: ModelVersion, serving: Champion) -> LabelledPair:
         wanted[batch_id][position] = label
     newest = sorted(wanted, reverse=True)[:MAX_BATCHES]
     events: list[ParsedEvent] = []
+    identifiers: list[int] = []
     labels: list[int] = []
     for batch in store.stored_batches(RawBatch.objects.filter(pk__in=newest, received_at__gt=row.trained_at)):
         read = reading.read(batch)
         for position, label in sorted(wanted[batch.batch_id].items()):
             events.append(read[position])
+            identifiers.append(event_id(batch.batch_id, position))
             labels.append(label)
     if not events:
         return LabelledPair()
-    return _compared(champion.under_policy(champion.load(row)), serving, events, np.asarray(labels, dtype=bool))
-
-
-def _compared(candidate: Champion, serving: Champion, events: list[ParsedEvent], malicious: np.ndarray) -> LabelledPair:
-    ours = candidate.flag(candidate.detector.examine(events))
-    theirs = serving.flag(serving.detector.examine(events))
+    windows = sliding.of_events(identifiers)
+    candidate = champion.under_policy(champion.load(row))
+    ours = candidate.flag(candidate.detector.examine(events, windows))
+    theirs = serving.flag(serving.detector.examine(events, windows))
+    malicious = np.asarray(labels, dtype=bool)
     return LabelledPair(
         confirmed=_pair(ours[malicious], theirs[malicious]),
         false_alarms=_pair(ours[~malicious], theirs[~malicious]),

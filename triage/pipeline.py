@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from triage import champion, documents, ecs, minutes, reading, shadow, store, tallies
+from triage import champion, documents, ecs, minutes, reading, shadow, sliding, store, tallies
 from triage.contracts import NO_SCORE, ParsedEvent, Score, StoredBatch
 from triage.detectors.base import Examined
 from triage.models import event_id
 
 logger = logging.getLogger(__name__)
 
-#: Many small batches are drained into one big one before they are scored: one event alone costs about
-#: 400 times more. Records per pass; one pass is one transaction.
+#: Records per pass; one pass is one transaction. Many small batches share one: an event alone costs 400 times more.
 PASS_RECORDS = 8_000
 #: Characters of the message in an event's row.
 MESSAGE_WIDTH = 160
@@ -65,22 +64,23 @@ def process_pass(owner: str) -> int:
 def process(owner: str, work: Sequence[StoredBatch]) -> None:
     """Read, score and store batches together; all of them are stored, or none."""
     read = [ReadBatch(batch, reading.read(batch)) for batch in work]
-    judged = judge([event for item in read for event in item.events])
+    events = [event for item in read for event in item.events]
+    windows = sliding.observe(events)
+    judged = judge(events, windows)
     outcomes: list[store.BatchOutcome] = []
     rows: list[tuple[Any, ...]] = []
     chunks: list[documents.ChunkRow] = []
     start = 0
     for item in read:
-        batch_scores = judged.scores[start : start + len(item.events)]
-        start += len(item.events)
-        outcomes.append(outcome_of(item, batch_scores, judged.model_id))
-        rows.extend(event_rows(item, batch_scores, judged.model_id))
+        part = slice(start, start + len(item.events))
+        start = part.stop
+        outcomes.append(outcome_of(item, judged.scores[part], judged.model_id))
+        rows.extend(event_rows(item, judged.scores[part], judged.model_id, windows[part]))
         chunks.extend(document_chunks(item))
     batches = [(item.batch, item.events) for item in read]
-    figures = minutes.summarise(batches)
     tally = tallies.summarise(batches, judged.model_id, judged.examined, judged.flags)
-    beside = shadow.compare(batches, judged.model_id, judged.flags)
-    store.finish(owner, outcomes, rows, chunks, figures, tally, beside)
+    beside = shadow.compare(batches, judged.model_id, judged.flags, windows)
+    store.finish(owner, outcomes, rows, chunks, minutes.summarise(batches), tally, beside)
 
 
 def _process_alone(owner: str, batch: StoredBatch) -> None:
@@ -94,21 +94,18 @@ def _process_alone(owner: str, batch: StoredBatch) -> None:
         store.quarantine(batch.batch_id, f"{type(error).__name__}: {error}")
 
 
-def judge(events: Sequence[ParsedEvent]) -> Judged:
+def judge(events: Sequence[ParsedEvent], windows: np.ndarray) -> Judged:
     """Return what the serving model says of events; without a champion every score is :data:`NO_SCORE`."""
     serving = champion.current()
     if serving is None or not events:
         return Judged(None if serving is None else serving.model_id, [NO_SCORE] * len(events))
-    examined = serving.detector.examine(events)
+    examined = serving.detector.examine(events, windows)
     flags = serving.flag(examined)
     flagged = np.flatnonzero(flags).tolist()
-    reasons = dict(zip(flagged, serving.detector.explain([events[position] for position in flagged]), strict=True))
-    scores = [
-        Score(value, p_value, position in reasons, reasons.get(position, ()))
-        for position, (value, p_value) in enumerate(
-            zip(examined.scores.tolist(), examined.p_values.tolist(), strict=True)
-        )
-    ]
+    said = serving.detector.explain([events[position] for position in flagged], windows[flagged])
+    reasons = dict(zip(flagged, said, strict=True))
+    found = zip(examined.scores.tolist(), examined.p_values.tolist(), strict=True)
+    scores = [Score(*one, place in reasons, reasons.get(place, ())) for place, one in enumerate(found)]
     return Judged(serving.model_id, scores, examined, flags)
 
 
@@ -124,17 +121,20 @@ def outcome_of(item: ReadBatch, scores: Sequence[Score], model_id: int | None) -
     )
 
 
-def event_rows(item: ReadBatch, scores: Sequence[Score], model_id: int | None) -> Iterable[tuple[Any, ...]]:
+def event_rows(
+    item: ReadBatch, scores: Sequence[Score], model_id: int | None, windows: np.ndarray
+) -> Iterable[tuple[Any, ...]]:
     """Yield the table rows of a batch's events, in :data:`triage.store.EVENT_COLUMNS` order."""
     source_id, first = item.batch.source_id, event_id(item.batch.batch_id, 0)
     (received,) = store.timestamp_texts([item.batch.received_at])
     times = store.timestamp_texts(event.timestamp for event in item.events)
-    for identifier, (event, time, score) in enumerate(zip(item.events, times, scores, strict=True), start=first):
+    each = zip(item.events, times, scores, sliding.stored_forms(windows), strict=True)
+    for identifier, (event, time, score, around) in enumerate(each, start=first):
         fields = event.fields
         yield (
             identifier, source_id, received, time, event.timestamp_origin, event.parser, *ecs.columns(fields),
             ecs.entity(fields), event.message[:MESSAGE_WIDTH],
-            score.score, score.p_value, score.flagged, False, reasons_text(score), model_id,
+            score.score, score.p_value, score.flagged, False, reasons_text(score), model_id, around,
         )  # fmt: skip
 
 

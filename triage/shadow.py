@@ -93,10 +93,10 @@ def reject(model_id: int, words: str) -> bool:
     return bool(candidates.update(status=ModelStatus.REJECTED, decision=words))
 
 
-def compare(read: Read, serving_id: int | None, flags: np.ndarray | None) -> list[Shadowed]:
+def compare(read: Read, serving_id: int | None, flags: np.ndarray | None, windows: np.ndarray) -> list[Shadowed]:
     """Return what the candidate makes of a sample of a pass; nothing without a champion or a candidate.
 
-    ``flags`` are the champion's, of all events of ``read`` in order.
+    ``flags`` are the champion's and ``windows`` what happened around them, of all events of ``read`` in order.
     """
     if serving_id is None or flags is None or not len(flags):
         return []
@@ -104,20 +104,20 @@ def compare(read: Read, serving_id: int | None, flags: np.ndarray | None) -> lis
     if beside is None or beside.model_id == serving_id:
         return []
     try:
-        return _compare(beside, read, serving_id, flags)
+        return _compare(beside, read, serving_id, flags, windows)
     except Exception as error:
         logger.exception("candidate %s broke on live events", beside.version)
         reject(beside.model_id, f"Refused: it broke on live events ({type(error).__name__}: {str(error)[:300]}).")
         return []
 
 
-def _compare(beside: Champion, read: Read, serving_id: int, flags: np.ndarray) -> list[Shadowed]:
+def _compare(beside: Champion, read: Read, serving_id: int, flags: np.ndarray, windows: np.ndarray) -> list[Shadowed]:
     step = -(-len(flags) // MAX_EVENTS)
     sample = [event for _, events in read for event in events][::step]
     received = [minutes.minute_of(batch.received_at) for batch, _ in read]
     each = np.repeat(received, [len(events) for _, events in read])[::step]
     started = time.process_time()
-    examined = beside.detector.examine(sample)
+    examined = beside.detector.examine(sample, windows[::step])
     theirs = np.asarray(beside.flag(examined), dtype=bool)
     if time.process_time() - started > SLOW_SECONDS:
         raise BrokenCandidateError(f"{len(sample):,} events took it more than {SLOW_SECONDS:.0f} s")

@@ -43,7 +43,7 @@ EVENT_COLUMNS = (
     "id", "source_id", "received_at", "timestamp", "timestamp_origin", "parser",
     "event_category", "event_action", "event_outcome", "event_code", "log_level",
     "host_name", "user_name", "source_ip", "destination_ip", "process_name",
-    "entity", "message", "score", "p_value", "flagged", "grouped", "reasons", "model_version_id",
+    "entity", "message", "score", "p_value", "flagged", "grouped", "reasons", "model_version_id", "windows",
 )  # fmt: skip
 
 

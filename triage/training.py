@@ -10,12 +10,14 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 from django.conf import settings
 from django.db.models import Sum
 from django.utils import timezone
 
-from triage import champion, hooks, learning, promotion, reading, shadow_figures, store
+from triage import champion, hooks, learning, promotion, reading, shadow_figures, sliding, store
 from triage.contracts import ParsedEvent
 from triage.learning.training import Progress
 from triage.models import AlertPolicy, Event, LearnState, ModelStatus, ModelVersion, RawBatch, event_id
@@ -52,15 +54,20 @@ def first_model_is_due() -> bool:
     return events_available() >= settings.LEARN_MIN_EVENTS
 
 
-def collect_events(max_events: int, progress: Progress | None = None) -> list[ParsedEvent]:
-    """Return the newest stored events, oldest first; ``progress`` is told about once a second."""
-    return collect_history(max_events, progress)[0]
+@dataclass(frozen=True, slots=True)
+class History:
+    """Stored events, oldest first; which of them are suspects; what happened around each, shape ``(n, 9)``."""
+
+    events: list[ParsedEvent]
+    suspects: list[bool]
+    windows: np.ndarray
 
 
-def collect_history(max_events: int, progress: Progress | None = None) -> tuple[list[ParsedEvent], list[bool]]:
-    """Return the newest stored events, oldest first, and which of them are suspects."""
+def collect_history(max_events: int, progress: Progress | None = None) -> History:
+    """Return the newest stored events; ``progress`` is told about once a second."""
     events: list[ParsedEvent] = []
     suspects: list[bool] = []
+    windows = [sliding.numbers_of([])]
     told = time.monotonic()
     chosen = store.recent_batches(max_events)
     doubtful = suspects_among(chosen)
@@ -69,10 +76,11 @@ def collect_history(max_events: int, progress: Progress | None = None) -> tuple[
             found = reading.read(batch)
             events.extend(found)
             suspects.extend(event_id(batch_id, position) in doubtful for position in range(len(found)))
+            windows.append(sliding.of_batch(batch_id, len(found)))
         if progress is not None and time.monotonic() - told >= 1.0:
             told = time.monotonic()
             progress("collecting", f"step 1 of 4: {len(events):,} events, {number:,} of {len(chosen):,} batches read")
-    return events, suspects
+    return History(events, suspects, np.concatenate(windows))
 
 
 def suspects_among(batch_ids: Sequence[int]) -> set[int]:
@@ -126,11 +134,16 @@ def learn(reason: str, progress: Progress | None = None, *, learn_flagged: bool 
 
     tell("collecting", f"step 1 of 4: {reason}")
     try:
-        events, suspects = collect_history(settings.LEARN_MAX_EVENTS, tell)
+        history = collect_history(settings.LEARN_MAX_EVENTS, tell)
+        events = history.events
         if len(events) < settings.LEARN_MIN_EVENTS:
             raise NotEnoughHistoryError(f"{len(events)} of {settings.LEARN_MIN_EVENTS} events")
         candidate = learning.train(
-            events, alert_budget=alert_share(events), suspects=None if learn_flagged else suspects, progress=tell
+            events,
+            alert_budget=alert_share(events),
+            suspects=None if learn_flagged else history.suspects,
+            windows=history.windows,
+            progress=tell,
         )
         tell("storing", "step 4 of 4: writes the artefact and asks the gate")
         model = register(candidate, reason)

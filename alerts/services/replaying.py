@@ -7,7 +7,7 @@ records, the parser and the frozen baseline inside the artefact are all it needs
 from typing import Any
 
 from alerts.models import Alert, AlertEvent
-from triage import champion, reading, store
+from triage import champion, reading, sliding, store
 from triage.champion import Champion
 from triage.contracts import ParsedEvent
 from triage.detectors.base import Detector
@@ -49,8 +49,9 @@ def changed_rooms(model: ModelVersion, code: dict[str, str]) -> list[str]:
 def replay_event(row: AlertEvent, version: str, detector: Detector, serving: Champion | None) -> dict[str, Any]:
     """Score one event with its own version, then with today's champion."""
     event = read_event(row.event_id)
-    new_score = float(detector.score([event])[0][0])
-    champion_score = None if serving is None else float(serving.detector.score([event])[0][0])
+    around = sliding.of_events([row.event_id])
+    new_score = float(detector.score([event], around)[0][0])
+    champion_score = None if serving is None else float(serving.detector.score([event], around)[0][0])
     return {
         "event_id": row.event_id,
         "version": version,

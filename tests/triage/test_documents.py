@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from tests.documents import write_document, write_line
 from tests.factories import make_batch, make_source
-from triage import documents, pipeline, store
+from triage import documents, pipeline, sliding, store
 from triage.contracts import NO_SCORE, ParsedEvent
 from triage.documents import Document
 from triage.models import Event, EventChunk, RawBatch, event_id
@@ -93,7 +93,7 @@ def test_the_row_holds_the_beginning_and_the_chunk_the_whole_message():
     item = pipeline.ReadBatch(
         next(store.stored_batches(RawBatch.objects.filter(pk=make_batch(make_source(), message).pk))), events(message)
     )
-    [row] = pipeline.event_rows(item, [NO_SCORE], None)
+    [row] = pipeline.event_rows(item, [NO_SCORE], None, sliding.numbers_of([None]))
     [(identifier, _, body)] = pipeline.document_chunks(item)
     assert row[store.EVENT_COLUMNS.index("message")] == message[: pipeline.MESSAGE_WIDTH]
     assert orjson.loads(zstandard.ZstdDecompressor().decompress(body)) == [message, {"user.name": "u0"}]

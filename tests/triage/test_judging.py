@@ -37,14 +37,14 @@ class Words:
     def __init__(self, *words: str) -> None:
         self.words = words
 
-    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
+    def examine(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> Examined:
         scores = np.array([float(any(word in event.message for word in self.words)) for event in events])
         return Examined(scores, 1.0 - scores / 2, np.zeros((len(events), 1)), ("word",))
 
     def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
         return scores > 0.5
 
-    def explain(self, events: Sequence[ParsedEvent]) -> list[tuple[Reason, ...]]:
+    def explain(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> list[tuple[Reason, ...]]:
         return [() for _ in events]
 
 

@@ -23,18 +23,18 @@ class LengthDetector:
 
     name = "length"
 
-    def score(self, events: Sequence[ParsedEvent]) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         scores = np.array([float(len(event.message)) for event in events])
         return scores, 1.0 / (1.0 + scores)
 
-    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
+    def examine(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> Examined:
         scores, p_values = self.score(events)
         return Examined(scores, p_values, np.column_stack([scores, np.full(len(events), 0.5)]), ("length", "half"))
 
     def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
         return scores > 50
 
-    def explain(self, events: Sequence[ParsedEvent]) -> list[tuple[Reason, ...]]:
+    def explain(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> list[tuple[Reason, ...]]:
         return [
             (Reason("length", f"message has {len(event.message)} characters", 1.0, ("message",)),) for event in events
         ]

@@ -27,7 +27,7 @@ class Lengths:
         self.longer, self.score, self.p_value = longer, score, p_value
         self.examined = 0
 
-    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
+    def examine(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> Examined:
         self.examined += len(events)
         scores = np.array([float(len(event.message)) if self.score is None else self.score for event in events])
         return Examined(scores, np.full(len(events), self.p_value), np.zeros((len(events), 1)), ("length",))
@@ -35,14 +35,14 @@ class Lengths:
     def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
         return scores > self.longer
 
-    def explain(self, events: Sequence[ParsedEvent]) -> list[tuple[Reason, ...]]:
+    def explain(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> list[tuple[Reason, ...]]:
         return [() for _ in events]
 
 
 class Breaking(Lengths):
     """Cannot look at anything."""
 
-    def examine(self, events: Sequence[ParsedEvent]) -> Examined:
+    def examine(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> Examined:
         raise ZeroDivisionError("nothing to divide by")
 
 

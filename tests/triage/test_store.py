@@ -21,7 +21,7 @@ def event_row(identifier: int, source: Source, message: str = "hello") -> tuple[
     (now,) = store.timestamp_texts([timezone.now().timestamp()])
     return (
         identifier, source.pk, now, now, "received", "fallback", "", "", "", "", "", "", "", "", "", "", "",
-        message, None, None, False, False, "", None,
+        message, None, None, False, False, "", None, None,
     )  # fmt: skip
 
 

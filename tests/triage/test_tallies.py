@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 class LengthDetector:
     """The p-value of an event is one in its length."""
 
-    def examine(self, events: list[ParsedEvent]) -> Examined:
+    def examine(self, events: list[ParsedEvent], windows: np.ndarray | None = None) -> Examined:
         lengths = np.array([float(len(event.message)) for event in events])
         return Examined(
             lengths, 1.0 / lengths, np.column_stack([lengths, np.full(len(events), 0.5)]), ("length", "half")
@@ -25,7 +25,7 @@ class LengthDetector:
     def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
         return scores > 30
 
-    def explain(self, events: list[ParsedEvent]) -> list[tuple[Reason, ...]]:
+    def explain(self, events: list[ParsedEvent], windows: np.ndarray | None = None) -> list[tuple[Reason, ...]]:
         return [() for _ in events]
 
 
@@ -73,9 +73,9 @@ def test_without_a_champion_there_is_nothing_to_tally() -> None:
 def test_a_pass_that_lost_its_lease_leaves_no_tally(model: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     make_batch(make_source(), "x")
 
-    def lose(events: list[ParsedEvent]) -> pipeline.Judged:
+    def lose(events: list[ParsedEvent], windows: np.ndarray) -> pipeline.Judged:
         RawBatch.objects.update(lease_owner="somebody else")
-        return judge(events)
+        return judge(events, windows)
 
     judge = pipeline.judge
     monkeypatch.setattr(pipeline, "judge", lose)

@@ -153,7 +153,7 @@ def test_collecting_says_how_far_it_is(history: Source, monkeypatch: pytest.Monk
     make_batch(history, "one", "two")
     drain()
     told: list[tuple[str, str]] = []
-    training.collect_events(1_000, lambda *said: told.append(said))
+    training.collect_history(1_000, lambda *said: told.append(said))
     assert told == [
         ("collecting", "step 1 of 4: 400 events, 1 of 2 batches read"),
         ("collecting", "step 1 of 4: 402 events, 2 of 2 batches read"),
@@ -250,8 +250,8 @@ def test_an_artefact_error_is_what_promote_raises(history: Source, tmp_path: Pat
 def test_events_to_learn_from_are_the_newest_in_order(history: Source) -> None:
     make_batch(history, "one", "two")
     drain()
-    assert [event.message for event in training.collect_events(2)] == ["one", "two"]
-    assert len(training.collect_events(10_000)) == 402
+    assert [event.message for event in training.collect_history(2).events] == ["one", "two"]
+    assert len(training.collect_history(10_000).events) == 402
     assert store.recent_batches(2) == [RawBatch.objects.latest("id").pk]
 
 
@@ -261,17 +261,18 @@ def test_what_was_flagged_is_not_learned_until_a_person_finds_it_harmless(histor
     flagged = Event.objects.filter(flagged=True).count()
     odd = Event.objects.get(source_ip="203.0.113.77").pk
 
-    events, suspects = training.collect_history(10_000)
+    found = training.collect_history(10_000)
+    events, suspects = found.events, found.suspects
     assert (len(events), sum(suspects)) == (401, flagged)
     assert suspects[-1]
     assert odd in training.suspects_among(store.recent_batches(10_000))
 
     Verdict.objects.create(alert=alert, value="tp_impact", decided_by="person", user=alice)
-    assert training.collect_history(10_000)[1] == suspects
+    assert training.collect_history(10_000).suspects == suspects
     Verdict.objects.create(alert=alert, value="benign_tp", decided_by="automation")
-    assert training.collect_history(10_000)[1] == suspects
+    assert training.collect_history(10_000).suspects == suspects
     Verdict.objects.create(alert=alert, value="benign_tp", decided_by="person", user=alice)
-    assert not training.collect_history(10_000)[1][-1]
+    assert not training.collect_history(10_000).suspects[-1]
 
 
 def test_a_person_may_let_what_was_flagged_be_learned(history: Source) -> None:

@@ -27,6 +27,9 @@ from triage.features.kind import COLUMNS
 from triage.features.usual_windows import COLUMNS as AROUND
 
 MIN_EVENTS = 20
+#: The baseline that serves has learned more than the one that calibrated, so the same event may score a little higher.
+#: Where many usual events have one and the same score, without leeway all of them would pass at once.
+LEEWAY = 1.01
 TREES = 64
 #: How much each column's evidence counts; the rest count 1. Chosen once by measuring, the same for all sources
 #: (docs/detection.md says on what). Order averages over many tokens, so it is less noisy than one odd token.
@@ -135,7 +138,7 @@ class BaselineForest:
             self.around_ = self.around_.relearn(learned, numbers_of(learned))
         self.calibration_ = np.sort(scores)
         self.alert_budget_ = alert_budget
-        self.threshold_ = threshold_for(self.calibration_, alert_budget)
+        self.threshold_ = threshold_for(self.calibration_, alert_budget) * LEEWAY
         self.baseline_ = first.relearn(learned)
         return self
 
@@ -180,14 +183,14 @@ class BaselineForest:
         if windows is not None and self.around_:
             scores = self.around_.raise_scores(scores, events, windows)
             each, names = np.column_stack([each, self.around_.evidence(events, windows).T]), (*names, *AROUND)
-        return Examined(scores, conformal_p_values(self.calibration_, scores), each, names)
+        return Examined(scores, conformal_p_values(self.calibration_, scores / LEEWAY), each, names)
 
     def score(self, events: Sequence[ParsedEvent], windows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(scores, p_values)``, each of shape ``(n_events,)``; ``windows`` as in :meth:`fit`."""
         scores = self._combine(self.baseline_.rows(events))
         if windows is not None and self.around_:
             scores = self.around_.raise_scores(scores, events, windows)
-        return scores, conformal_p_values(self.calibration_, scores)
+        return scores, conformal_p_values(self.calibration_, scores / LEEWAY)
 
     def flag(self, scores: np.ndarray, p_values: np.ndarray) -> np.ndarray:
         """Return which scores pass the budget's threshold."""

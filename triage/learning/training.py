@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from triage import detectors
@@ -45,24 +46,29 @@ def train(
     alert_budget: float,
     random_state: int = 0,
     suspects: Sequence[bool] | None = None,
+    windows: np.ndarray | None = None,
     progress: Progress = lambda _phase, _detail: None,
 ) -> Candidate:
     """Fit a detector on events (sorted by time here), after measuring a twin on the newest part.
 
     ``alert_budget`` is the share of events to flag, in (0, 1); ``suspects``, one entry per event, marks what must not
-    be learned from. Raises ``ValueError`` for a budget outside, and what the detector raises when too few are left.
+    be learned from; ``windows``, one row per event, is what happened around it. Raises ``ValueError`` for a budget
+    outside, and what the detector raises when too few are left.
     """
     if not 0 < alert_budget < 1:
         raise ValueError(f"an alert budget is a share between 0 and 1, not {alert_budget}")
     order = sorted(range(len(events)), key=lambda place: events[place].timestamp)
     ordered = [events[place] for place in order]
     doubtful = [bool(suspects and suspects[place]) for place in order]
+    around = None if windows is None else windows[order]
     kind = detectors.get(detector_name)
     n_holdout = len(ordered) - cut_of(ordered)
     progress("measuring", f"step 2 of 4: a twin learns from the older events and scores the newest {n_holdout:,}")
-    metrics = measure(kind, ordered, doubtful, alert_budget=alert_budget, random_state=random_state)
+    metrics = measure(kind, ordered, doubtful, around, alert_budget=alert_budget, random_state=random_state)
     progress("learning", f"step 3 of 4: learns from {len(ordered):,} events and calibrates on a part of them")
-    detector = kind().fit(ordered, alert_budget=alert_budget, random_state=random_state, suspects=doubtful)
+    detector = kind().fit(
+        ordered, alert_budget=alert_budget, random_state=random_state, suspects=doubtful, windows=around
+    )
     manifest = describe(detector, ordered, metrics, random_state)
     manifest["window"]["n_suspects"] = sum(doubtful)
     return Candidate(detector, metrics, manifest)
@@ -77,14 +83,18 @@ def measure(
     kind: type[Detector],
     ordered: Sequence[ParsedEvent],
     suspects: Sequence[bool],
+    windows: np.ndarray | None,
     *,
     alert_budget: float,
     random_state: int,
 ) -> dict[str, Any]:
     """Fit a twin on the older events and return what it does on the newest ones, with n and intervals."""
     cut = cut_of(ordered)
-    twin = kind().fit(ordered[:cut], alert_budget=alert_budget, random_state=random_state, suspects=suspects[:cut])
-    scores, p_values = twin.score(ordered[cut:])
+    older, newer = (None, None) if windows is None else (windows[:cut], windows[cut:])
+    twin = kind().fit(
+        ordered[:cut], alert_budget=alert_budget, random_state=random_state, suspects=suspects[:cut], windows=older
+    )
+    scores, p_values = twin.score(ordered[cut:], newer)
     n = len(scores)
     flagged = wilson(int(twin.flag(scores, p_values).sum()), n)
     validity = [{"p": level, "rate": asdict(wilson(int((p_values <= level).sum()), n))} for level in LEVELS]

@@ -55,6 +55,8 @@ class Event(models.Model):
     flagged = models.BooleanField(default=False)
     grouped = models.BooleanField(default=False, help_text="A flagged event that is in an alert.")
     reasons = models.TextField(blank=True, help_text="JSON list of reasons; only for flagged events.")
+    #: What happened around it lately (see :mod:`triage.sliding`); NULL = nothing known.
+    windows = models.BinaryField(null=True)
     model_version = models.ForeignKey(
         "ModelVersion",
         null=True,

@@ -27,10 +27,11 @@ class Command(BaseCommand):
         serving = champion.current()
         if serving is None:
             raise CommandError(champion.problem() or "no champion yet: Winnow is still learning")
-        events = training.collect_events(options["events"])
+        history = training.collect_history(options["events"])
+        events = history.events
         if not events:
             raise CommandError("no stored events to measure on")
-        scores, p_values = serving.detector.score(events)
+        scores, p_values = serving.detector.score(events, history.windows)
         flagged = wilson(int(serving.detector.flag(scores, p_values).sum()), len(events))
         decided = labels.precision()
         report = {

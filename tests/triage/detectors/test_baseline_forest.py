@@ -188,3 +188,14 @@ def test_what_is_suspected_is_not_learned_and_stays_unusual():
 def test_a_history_whose_newer_part_is_all_suspect_is_refused():
     with pytest.raises(NotEnoughEventsError, match="all newer events are suspects"):
         BaselineForest().fit(events(200), alert_budget=0.02, random_state=0, suspects=[n > 100 for n in range(200)])
+
+
+def test_usual_events_that_share_one_score_do_not_pass_the_threshold_all_at_once():
+    history = [
+        replace(event, fields=event.fields | {"event.outcome": "failure" if n % 6 == 0 else "success"})
+        for n, event in enumerate(events(1500))
+    ]
+    detector = BaselineForest().fit(history, alert_budget=0.02, random_state=0)
+    scores, p_values = detector.score(history)
+    assert detector.flag(scores, p_values).mean() <= 0.02
+    assert (p_values <= 0.01).mean() <= 0.01
