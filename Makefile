@@ -38,17 +38,17 @@ test: $(VENV)/.dev ## The whole suite, embedded and on PostgreSQL + Redis
 
 sqlite: $(VENV)/.dev
 	@echo "== 1 of 2: embedded (SQLite, no broker server)"
-	@env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE $(PY) -m pytest $(ARGS)
+	@env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE $(PY) -m pytest -m "not second" $(ARGS)
 
 postgresql: $(VENV)/.dev
 	@echo "== 2 of 2: PostgreSQL and Redis"
-	@$(PY) -m tests.servers -- $(PY) -m pytest -m "not once and not browser" -p no:cacheprovider $(ARGS)
+	@$(PY) -m tests.servers -- $(PY) -m pytest -m "second or (not once and not browser)" -p no:cacheprovider $(ARGS)
 
 # What starts processes, trains models or simulates days is left to `make test`.
 fast: $(VENV)/.dev ## The inner loop, under 30 s: lint and the quick tests, few examples each
 	@$(PY) -m ruff check -q
 	@env -u DATABASE_URL -u REDIS_URL WINNOW_TEST_PROFILE=fast $(PY) -m pytest -q -x \
-		-m "not process and not browser and not slow and not once" \
+		-m "not process and not browser and not slow and not once and not second" \
 		--ignore=tests/bench --ignore=tests/triage/intake --ignore=tests/triage/test_training.py --ignore=tests/triage/detectors $(ARGS)
 
 check: format lint types imports templates migrations deploy docs test ## What CI runs

@@ -11,7 +11,7 @@ import pytest
 
 from tests.deployment import Deployment
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.second, pytest.mark.timeout(300)]
 
 USUAL = [
     f"Nov 22 10:00:{number % 60:02d} srv-{number % 5} sshd[{400 + number}]: Accepted publickey for user{number % 7} "
