@@ -175,9 +175,22 @@ LLM_API_KEY = env.text("LLM_API_KEY")
 LLM_MODEL = env.text("LLM_MODEL")
 LLM_DATA_POLICY = env.choice("LLM_DATA_POLICY", "pseudonymise", ("off", "pseudonymise", "raw"))
 LLM_DAILY_BUDGET_USD = env.decimal("LLM_DAILY_BUDGET_USD", 5.0)
+LLM_MONTHLY_BUDGET_USD = env.decimal("LLM_MONTHLY_BUDGET_USD", 100.0)
 LLM_TIMEOUT_SECONDS = env.decimal("LLM_TIMEOUT_SECONDS", 60.0, minimum=1.0, maximum=600.0)
-if bool(LLM_BASE_URL) != bool(LLM_MODEL):
-    raise EnvironmentValueError("LLM_BASE_URL and LLM_MODEL belong together: set both or neither")
+# Asked when the first model's answer does not stand, or when an analyst asks; empty = there is only one.
+LLM_LARGE_BASE_URL = env.text("LLM_LARGE_BASE_URL")
+LLM_LARGE_API_KEY = env.text("LLM_LARGE_API_KEY")
+LLM_LARGE_MODEL = env.text("LLM_LARGE_MODEL")
+# Tells a hosted endpoint that questions come from the same tenant or analyst, as a keyed hash.
+LLM_SAFETY_IDENTIFIER = env.choice("LLM_SAFETY_IDENTIFIER", "off", ("off", "tenant", "analyst"))
+# How long alerts of one kind share an explanation (0 = never), and the share asked again to measure the error.
+LLM_SHARE_HOURS = env.decimal("LLM_SHARE_HOURS", 24.0, minimum=0.0, maximum=720.0)
+LLM_RECHECK_SHARE = env.decimal("LLM_RECHECK_SHARE", 0.03, minimum=0.0, maximum=1.0)
+for _one, _other in (("LLM_BASE_URL", "LLM_MODEL"), ("LLM_LARGE_BASE_URL", "LLM_LARGE_MODEL")):
+    if bool(globals()[_one]) != bool(globals()[_other]):
+        raise EnvironmentValueError(f"{_one} and {_other} belong together: set both or neither")
+if LLM_LARGE_BASE_URL and not LLM_BASE_URL:
+    raise EnvironmentValueError("LLM_LARGE_BASE_URL is the second model; set LLM_BASE_URL and LLM_MODEL first")
 
 
 def _is_no_probe(record: logging.LogRecord) -> bool:
