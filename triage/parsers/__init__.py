@@ -7,7 +7,7 @@ them happens once per shape, not once per event.
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
@@ -19,6 +19,7 @@ from triage.parsers import ecs_json, fallback, phrases
 from triage.parsers.base import BatchParser, Parser
 from triage.parsers.finish import MAX_FIELDS, clean_fields, flatten, is_sound
 from triage.parsers.json_text import decode_object
+from triage.parsers.layouts import DocumentParser
 from triage.parsers.times import DAY, EARLIEST
 
 logger = logging.getLogger(__name__)
@@ -180,6 +181,13 @@ def _reading_order(records: Sequence[Record]) -> Iterable[int]:
     return sorted(range(len(records)), key=shapes.__getitem__)
 
 
+def _claim_of(parser: Parser) -> tuple[str, Callable[[Any], int], bool]:
+    """Return a parser's name, its claim, and whether that is made on the content alone: one call less a record."""
+    if isinstance(parser, DocumentParser):
+        return parser.name, parser.recognises, True
+    return parser.name, parser.claim, False
+
+
 class _Room:
     """The parsers and what is the same for all records of one call."""
 
@@ -191,7 +199,7 @@ class _Room:
         ]
         self.parsers = parsers | {parser.name: parser for parser in self.batch_parsers}
         self.claims = {
-            name: [(parser.name, parser.claim) for parser in self.parsers.values() if _takes(parser, kind)]
+            name: [_claim_of(parser) for parser in self.parsers.values() if _takes(parser, kind)]
             for name, kind in (("text", str), ("object", dict))
         }
         self.received_at = received_at
@@ -258,9 +266,10 @@ class _Room:
     def _claims(self, record: Record) -> list[tuple[int, str]]:
         """Return (claim, name) of those that claim at all, surest first; on a tie the table's order decides."""
         claims = []
-        for name, claim in self.claims["object" if isinstance(record.content, dict) else "text"]:
+        content = record.content
+        for name, claim, of_content in self.claims["object" if isinstance(content, dict) else "text"]:
             try:
-                sure = claim(record)
+                sure = claim(content if of_content else record)
             except Exception:  # an outsider's parser must not stop the others; its claim counts as "no"
                 sure = 0
             if sure:
