@@ -10,11 +10,12 @@ class AlertsConfig(AppConfig):
     verbose_name = "Winnow alerts"
 
     def ready(self) -> None:
-        """Plug people's labels and the audit trail into the event side, which knows neither."""
+        """Plug people's labels, the audit trail and doctor's questions into the event side, which knows none of it."""
         from alerts.selectors import labels
-        from alerts.services import versions
+        from alerts.services import endpoints, versions
         from triage import hooks
 
         hooks.provide_labels(labels.event_labels)
         hooks.provide_cleared(labels.cleared_events)
         hooks.tell_champion_changes(versions.note_change)
+        hooks.provide_findings(endpoints.findings)

@@ -62,3 +62,12 @@ def keep_budget() -> bool:
     from alerts.services import budget
 
     return budget.keep_up() is not None
+
+
+@shared_task(name="alerts.tasks.look_at_models")
+def look_at_models() -> int:
+    """Book what dead workers had reserved; look at the language models when it is time and return how many answered."""
+    from alerts.services import endpoints, spending
+
+    spending.sweep()
+    return endpoints.look_if_due()

@@ -38,6 +38,9 @@ def values(tmp_path: Path, *names: str, **variables: str) -> dict[str, object]:
         ({"LLM_DATA_POLICY": "send"}, "LLM_DATA_POLICY: 'send' is not one of off, pseudonymise, raw"),
         ({"LLM_DAILY_BUDGET_USD": "-1"}, "LLM_DAILY_BUDGET_USD: -1.0 is outside 0.0 to"),
         ({"LLM_BASE_URL": "http://127.0.0.1:1/v1"}, "LLM_BASE_URL and LLM_MODEL belong together"),
+        ({"LLM_PRICE_INPUT_USD": "1"}, "LLM_PRICE_INPUT_USD and LLM_PRICE_OUTPUT_USD belong together"),
+        ({"LLM_LARGE_PRICE_OUTPUT_USD": "1"}, "LLM_LARGE_PRICE_INPUT_USD and LLM_LARGE_PRICE_OUTPUT_USD belong"),
+        ({"LLM_PRICE_INPUT_USD": "1", "LLM_PRICE_OUTPUT_USD": "-1"}, "LLM_PRICE_OUTPUT_USD: -1.0 is outside 0.0 to"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: 'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"),
         ({"SECRET_KEY_FILE": "/nonexistent/key"}, "SECRET_KEY_FILE: cannot read /nonexistent/key"),
     ],
@@ -96,6 +99,14 @@ def test_a_configured_secret_key_leaves_no_file(tmp_path: Path):
     key = "k" * 40
     assert values(tmp_path, "SECRET_KEY", SECRET_KEY=key) == {"SECRET_KEY": key}
     assert not (tmp_path / "data" / "secret_key").exists()
+
+
+def test_a_price_is_both_numbers_or_the_tables(tmp_path: Path):
+    named = {"LLM_PRICE_INPUT_USD": "0.15", "LLM_PRICE_OUTPUT_USD": "0"}
+    assert values(tmp_path, "LLM_PRICE", "LLM_LARGE_PRICE", **named) == {
+        "LLM_PRICE": [0.15, 0.0],
+        "LLM_LARGE_PRICE": None,
+    }
 
 
 def test_a_secret_comes_from_a_file(tmp_path: Path):

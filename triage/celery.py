@@ -27,6 +27,7 @@ app.conf.update(
         "alerts.tasks.watch_quality": {"queue": "learn"},
         "alerts.tasks.draw_audits": {"queue": "learn"},
         "alerts.tasks.keep_budget": {"queue": "learn"},
+        "alerts.tasks.look_at_models": {"queue": "learn"},
         "alerts.tasks.explain_pending": {"queue": "explain"},
         "alerts.tasks.explain_alert": {"queue": "explain"},
         "alerts.tasks.rank": {"queue": "learn"},
@@ -49,6 +50,7 @@ app.conf.update(
         "quality": {"task": "alerts.tasks.watch_quality", "schedule": crontab(minute="23")},
         "audits": {"task": "alerts.tasks.draw_audits", "schedule": crontab(minute="7")},
         "budget": {"task": "alerts.tasks.keep_budget", "schedule": crontab(minute="52")},
+        "language models": {"task": "alerts.tasks.look_at_models", "schedule": 60.0, "options": {"expires": 60}},
         "expire": {"task": "triage.tasks.expire", "schedule": crontab(minute="41")},
     },
 )

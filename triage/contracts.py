@@ -74,7 +74,7 @@ class ParsedEvent:
 class Reason:
     """One piece of evidence for a score, in words, with the baseline behind it.
 
-    ``contribution`` is the share of the score that goes away when this feature is set to its baseline
+    ``contribution`` is the share of the score that goes away when this piece of evidence is taken out
     (larger = more important). ``fields`` names the ECS fields it rests on. ``observed`` and
     ``baseline`` are short texts ("powershell.exe", "0 of 1,204,331 events").
     """
@@ -115,7 +115,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceLine:
-    """One numbered line of evidence. ``origin`` says where it comes from (event, score, context)."""
+    """One numbered line of evidence. ``origin`` says where it comes from (event, score, context, receipt)."""
 
     number: int
     origin: str
@@ -141,15 +141,24 @@ class ExplanationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One sentence of an explanation and the evidence lines it rests on."""
+    """One sentence of an explanation and the evidence lines it rests on.
+
+    ``status`` is empty before it was checked against them, then ``grounded``, ``miscited`` (true by lines that it does
+    not cite) or ``struck``; ``problems`` says in words what is wrong with it.
+    """
 
     text: str
     evidence: tuple[int, ...]
+    status: str = ""
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ExplanationAnswer:
-    """An explainer's answer. Plain text only. ``suggested_verdict`` may be ``undetermined`` (abstains)."""
+    """An explainer's answer. Plain text only. ``suggested_verdict`` may be ``undetermined`` (abstains).
+
+    ``severity`` is what a model takes it for, empty when it does not say; it can only raise what is shown.
+    """
 
     what_happened: tuple[Claim, ...]
     why_it_matters: tuple[Claim, ...]
@@ -165,6 +174,7 @@ class ExplanationAnswer:
     output_tokens: int | None = None
     latency_ms: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True)

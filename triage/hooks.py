@@ -1,7 +1,8 @@
 """What the analyst side plugs into the event side, which never imports it.
 
-Handed: functions, registered when the analyst side's app starts. Hands on: what people decided about events, and word
-of every change of champion. Without an analyst side there are no labels, and nobody is told.
+Handed: functions, registered when the analyst side's app starts. Hands on: what people decided about events, word of
+every change of champion, and what else doctor should say. Without an analyst side there are no labels, and nobody is
+told.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,9 +32,21 @@ class ChampionChange:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result for doctor; ``warning`` is for what still works, but not for long."""
+
+    name: str
+    healthy: bool
+    detail: str
+    fix: str = ""
+    warning: bool = False
+
+
 Labels = Mapping[int, int]
 _labels: list[Callable[[], Labels]] = []
 _cleared: list[Callable[[], set[int]]] = []
+_examiners: list[Callable[[], list[Finding]]] = []
 _listeners: list[Callable[[ChampionChange], None]] = []
 
 
@@ -72,3 +85,14 @@ def champion_changed(change: ChampionChange) -> None:
     """Tell every listener."""
     for listener in _listeners:
         listener(change)
+
+
+def provide_findings(examiner: Callable[[], list[Finding]]) -> None:
+    """Let a function add findings to doctor's; it is called when the database can be used."""
+    if examiner not in _examiners:
+        _examiners.append(examiner)
+
+
+def findings() -> list[Finding]:
+    """Return the findings of every such function."""
+    return [finding for examiner in _examiners for finding in examiner()]

@@ -66,6 +66,16 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
+def _price(name: str) -> tuple[float, float] | None:
+    """Return US dollars per million tokens of question and answer, None when the price table counts."""
+    names = f"{name}_INPUT_USD", f"{name}_OUTPUT_USD"
+    given = [bool(env.text(each)) for each in names]
+    if any(given) != all(given):
+        raise EnvironmentValueError(f"{names[0]} and {names[1]} belong together: set both or neither")
+    each = [env.decimal(one, 0.0, maximum=1e6) for one in names]
+    return (each[0], each[1]) if all(given) else None
+
+
 SECRET_KEY = _secret_key()
 DEBUG = env.boolean("DEBUG", False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
@@ -176,6 +186,8 @@ LLM_MODEL = env.text("LLM_MODEL")
 LLM_DATA_POLICY = env.choice("LLM_DATA_POLICY", "pseudonymise", ("off", "pseudonymise", "raw"))
 LLM_DAILY_BUDGET_USD = env.decimal("LLM_DAILY_BUDGET_USD", 5.0)
 LLM_MONTHLY_BUDGET_USD = env.decimal("LLM_MONTHLY_BUDGET_USD", 100.0)
+LLM_PRICE = _price("LLM_PRICE")
+LLM_LARGE_PRICE = _price("LLM_LARGE_PRICE")
 LLM_TIMEOUT_SECONDS = env.decimal("LLM_TIMEOUT_SECONDS", 60.0, minimum=1.0, maximum=600.0)
 # Asked when the first model's answer does not stand, or when an analyst asks; empty = there is only one.
 LLM_LARGE_BASE_URL = env.text("LLM_LARGE_BASE_URL")

@@ -1,11 +1,13 @@
-"""Small shared state between processes: doorbells and the broker's health.
+"""Small shared state between processes: doorbells, notes and the broker's health.
 
 The only door to Redis; embedded, the same is done with files in the data directory. Losing any of this
 loses no work: the database is the queue, and a sweep finds rows whose doorbell was lost.
 """
 
+import fcntl
 import os
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from django.conf import settings
 
 #: A doorbell that nobody answered for this long may be rung again (seconds).
 RING_SECONDS = 2.0
+#: A note that nobody changes for this long is forgotten (seconds; Redis only, files are few and stay).
+NOTE_SECONDS = 7 * 24 * 3600
 
 
 @lru_cache(maxsize=1)
@@ -83,3 +87,67 @@ def broker_problem() -> str:
         return ""
     folder = Path(settings.DATA_DIR) / "doorbell" / "messages"
     return "" if os.access(folder, os.W_OK) else f"{folder} is not writable"
+
+
+def note(name: str) -> str:
+    """Return a note that all processes share; empty when there is none, or it cannot be read."""
+    if settings.REDIS_URL:
+        import redis
+
+        try:
+            found = _redis().get(f"winnow:note:{name}")
+        except redis.RedisError:
+            return ""
+        return found.decode() if found else ""
+    try:
+        return _note_path(name).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def change_note(name: str, change: Callable[[str], str]) -> str | None:
+    """Replace a note by ``change`` of it, in one step for all processes; return it as it was.
+
+    An empty text is no note. None when the notes cannot be reached: the caller goes on without. ``change`` may be
+    called more than once, so it must do nothing else.
+    """
+    if settings.REDIS_URL:
+        import redis
+
+        try:
+            return _change_in_redis(f"winnow:note:{name}", change)
+        except redis.RedisError:
+            return None
+    try:
+        return _change_file(_note_path(name), change)
+    except OSError:
+        return None
+
+
+def _change_in_redis(key: str, change: Callable[[str], str]) -> str:
+    def attempt(pipe: Any) -> str:
+        found = pipe.get(key)
+        old = found.decode() if found else ""
+        new = change(old)
+        pipe.multi()
+        if new != old:
+            pipe.set(key, new, ex=NOTE_SECONDS) if new else pipe.delete(key)
+        return old
+
+    return str(_redis().transaction(attempt, key, value_from_callable=True))
+
+
+def _note_path(name: str) -> Path:
+    return Path(settings.DATA_DIR) / "doorbell" / f"{name}.note"
+
+
+def _change_file(path: Path, change: Callable[[str], str]) -> str:
+    with path.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed, also by a process that dies
+        file.seek(0)
+        old = file.read()
+        new = change(old)
+        if new != old:
+            file.truncate(0)
+            file.write(new)
+    return old

@@ -88,6 +88,11 @@ class Alert(models.Model):
     explanation_state = models.CharField(max_length=16, choices=ExplanationState, default=ExplanationState.PENDING)
     explanation_lease_until = models.DateTimeField(null=True, blank=True)
     explanation_attempts = models.PositiveSmallIntegerField(default=0)
+    #: Who asked for a new explanation, and of which model (``CallTier``; empty: as usual); cleared when it is there.
+    explanation_wanted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    explanation_wanted_tier = models.CharField(max_length=8, blank=True)
     #: Grows with every change; a write that names an older one is refused.
     revision = models.PositiveIntegerField(default=1)
 

@@ -38,7 +38,7 @@ class SpendBlock(models.Model):
     reserved_microusd = models.BigIntegerField(default=0)
     spent_microusd = models.BigIntegerField(default=0)
     calls = models.PositiveIntegerField(default=0)
-    #: Calls whose cost nobody knows; their money is not in ``spent_microusd``.
+    #: Calls whose cost nobody knows; what was reserved for them stays in ``spent_microusd``.
     unknown_calls = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -131,7 +131,9 @@ class Explanation(models.Model):
     claims = models.PositiveSmallIntegerField(null=True)
     grounded = models.PositiveSmallIntegerField(null=True)
     #: Set when the answer was taken over from another alert of the same cluster.
-    shared = models.ForeignKey(SharedAnswer, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    shared = models.ForeignKey(
+        SharedAnswer, null=True, blank=True, on_delete=models.SET_NULL, related_name="explanations"
+    )
     inherited = models.BooleanField(default=False)
     details = models.JSONField(default=dict)
 

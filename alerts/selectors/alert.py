@@ -1,14 +1,16 @@
 """One alert: everything its page shows, read in a constant number of queries.
 
-Handed: an alert's id. Hands on: an :class:`AlertPage`. Explanations and reasons are JSON written by other
-rooms (and partly by a language model), so their shape is checked here and nothing is trusted to be there.
+Handed: an alert's id. Hands on: an :class:`AlertPage`. Reasons and findings are JSON written by other rooms, so their
+shape is checked here and nothing is trusted to be there; explanations are read by :mod:`alerts.selectors.explanation`.
 An open blind-audit alert is handed on without scores, reasons and explanation: its reviewer must not know.
 """
 
 import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
 
 from alerts.models import (
     Alert,
@@ -16,10 +18,13 @@ from alerts.models import (
     AlertOrigin,
     AlertStatus,
     AuditEntry,
-    Explanation,
+    DecidedBy,
     ExplanationState,
+    Severity,
     Verdict,
 )
+from alerts.selectors.explanation import Explained, ExplanationView, explained
+from alerts.selectors.tries import Try, texts
 from triage import documents
 from triage.models import Event
 
@@ -29,24 +34,13 @@ TIMELINE_ROWS = 60
 TIMELINE_POINTS = 10_000
 STRIP_BINS = 60
 AUDIT_ROWS = 100
-CONFIDENCES = ("low", "medium", "high")
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimView:
-    """One sentence and the numbers of the evidence lines it rests on; those not found are listed apart."""
-
-    text: str
-    evidence: list[int]
-    missing: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading of the explanation with its claims."""
-
-    heading: str
-    claims: list[ClaimView]
+#: Who may say a severity, by the key in ``Alert.severity_parts``.
+SPEAKERS = (
+    ("prefilter", "pre-filter"),
+    ("rules", "rules"),
+    ("injection", "suspected injection"),
+    ("model", "language model"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +56,13 @@ class ReasonView:
 
 
 @dataclass(frozen=True, slots=True)
-class ExplanationView:
-    """An explanation ready to print. ``is_model`` tells a language model from the evidence explainer."""
+class Finding:
+    """Text in an event that speaks to its reader. ``event_id`` is None where it is about no single event."""
 
-    row: Explanation
-    is_model: bool
-    sections: list[Section]
-    next_checks: list[str]
-    techniques: list[str]
-    evidence: list[dict[str, Any]]
-    grounded: int
-    claims: int
+    event_id: int | None
+    field: str
+    why: str
+    excerpt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +105,45 @@ class AlertPage:
 
     alert: Alert
     blind: bool
-    explanation: ExplanationView | None
-    failures: list[Explanation]
+    explained: Explained | None
+    said: list[tuple[str, str]]
+    findings: list[Finding]
     reasons: list[ReasonView]
     events: list[EventView]
     fields: list[tuple[str, str]]
     timeline: Timeline
     history: list[AuditEntry]
     verdicts: list[Verdict]
+
+    @property
+    def explanation(self) -> ExplanationView | None:
+        """The explanation in view."""
+        return self.explained.view if self.explained else None
+
+    @property
+    def failures(self) -> list[Try]:
+        """The tries that failed since the newest answer."""
+        return self.explained.failures if self.explained else []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an explanation is still to come."""
+        return is_waiting(self.alert)
+
+    @property
+    def waits_until(self) -> dt.datetime | None:
+        """When the next try is due, None when it is under way or due now."""
+        return next_try(self.alert)
+
+    @property
+    def suspected(self) -> bool:
+        """Whether text in its events speaks to whoever reads them; never told about a blind audit."""
+        return self.alert.injection_suspected and not self.blind
+
+    @property
+    def stronger(self) -> str:
+        """The larger model that a person may ask, empty when there is none to ask."""
+        return stronger_model()
 
     @property
     def verdict(self) -> Verdict | None:
@@ -140,25 +161,58 @@ def is_blind(alert: Alert) -> bool:
     return alert.origin == AlertOrigin.BLIND_AUDIT and alert.status == AlertStatus.OPEN
 
 
-def alert_page(alert_id: int) -> AlertPage:
-    """Read one alert's page: nine queries. Raises ``Alert.DoesNotExist``."""
+def is_waiting(alert: Alert) -> bool:
+    """Whether an explanation is still to come; a closed alert and a blind audit wait for none."""
+    awaited = alert.explanation_state in (ExplanationState.PENDING, ExplanationState.RUNNING)
+    return awaited and alert.status == AlertStatus.OPEN and alert.origin != AlertOrigin.BLIND_AUDIT
+
+
+def next_try(alert: Alert) -> dt.datetime | None:
+    """Return when a waiting alert may be explained next, None when that is now."""
+    due = alert.explanation_lease_until if alert.explanation_state == ExplanationState.PENDING else None
+    return due if due is not None and due > timezone.now() else None
+
+
+def stronger_model() -> str:
+    """Return the name of the larger model that a person may ask, empty when there is none to ask."""
+    allowed = settings.LLM_LARGE_BASE_URL and settings.LLM_DATA_POLICY != "off"
+    return str(settings.LLM_LARGE_MODEL) if allowed else ""
+
+
+def why_not_explain(alert: Alert, *, stronger: bool = False) -> str:
+    """Return why a person cannot ask for a new explanation, empty when they can."""
+    if is_blind(alert):
+        return "a blind audit is judged without an explanation"
+    if alert.status != AlertStatus.OPEN:
+        return "the alert is closed; reopen it first"
+    if alert.explanation_state == ExplanationState.RUNNING:
+        return "it is being explained now"
+    if stronger and not stronger_model():
+        return "no stronger model is configured"
+    return ""
+
+
+def alert_page(alert_id: int, *, explanation_id: int | None = None) -> AlertPage:
+    """Read one alert's page with its newest or the wanted explanation: ten queries. Raises ``Alert.DoesNotExist``."""
     rows = Alert.objects.select_related("source", "assignee", "ranking")
     alert = rows.defer("ranking__state", "ranking__report").get(pk=alert_id)
     blind = is_blind(alert)
     events = _events(alert)
     top = events[0] if events else None
-    tries = list(alert.explanations.order_by("-id")[:20])
+    verdicts = list(alert.verdicts.select_related("user").order_by("-id")[:20])
+    reviewed = any(verdict.decided_by == DecidedBy.PERSON for verdict in verdicts)
     return AlertPage(
         alert=alert,
         blind=blind,
-        explanation=None if blind else _explanation(tries),
-        failures=[] if blind else _recent_failures(alert, tries),
+        explained=None if blind else explained(alert, wanted=explanation_id, reviewed=reviewed),
+        said=[] if blind else _said(alert),
+        findings=[] if blind else _findings(alert),
         reasons=[] if blind or top is None else reasons(top.link.reasons),
         events=events,
         fields=document_fields(top.event) if top and top.event else [],
         timeline=_timeline(alert, top.link.timestamp if top else alert.last_seen_at),
         history=list(alert.audit_entries.order_by("-id")[:AUDIT_ROWS]),
-        verdicts=list(alert.verdicts.select_related("user").order_by("-id")[:20]),
+        verdicts=verdicts,
     )
 
 
@@ -197,7 +251,7 @@ def reasons(rows: object) -> list[ReasonView]:
             width=100 * max(share or 0.0, 0.0) / largest if largest > 0 else 0.0,
             observed=str(row.get("observed") or ""),
             baseline=str(row.get("baseline") or ""),
-            fields=_texts(row.get("fields")),
+            fields=texts(row.get("fields")),
         )
         for row, share in zip(found, shares, strict=True)
     ]
@@ -211,62 +265,24 @@ def _number(value: object) -> float | None:
     return float(value) if abs(value) < 1e9 else None
 
 
-def _texts(value: object) -> list[str]:
-    return [str(item) for item in value if isinstance(item, str | int | float)] if isinstance(value, list) else []
+def _said(alert: Alert) -> list[tuple[str, str]]:
+    """Return who says which severity, in the order in which they speak."""
+    parts = alert.severity_parts if isinstance(alert.severity_parts, dict) else {}
+    return [(words, level) for who, words in SPEAKERS if (level := parts.get(who)) in Severity.values]
 
 
-def _explanation(tries: list[Explanation]) -> ExplanationView | None:
-    """Return the newest try that gave an answer."""
-    row = next((row for row in tries if not row.failure), None)
-    if row is None:
-        return None
-    answer = row.answer if isinstance(row.answer, dict) else {}
-    lines = [line for line in row.evidence if isinstance(line, dict)] if isinstance(row.evidence, list) else []
-    numbers = {line.get("number") for line in lines}
-    named = (
-        ("What happened", "what_happened"),
-        ("Why it matters", "why_it_matters"),
-        ("Why it may be harmless", "why_it_may_be_benign"),
-    )
-    sections = [Section(heading, _claims(answer.get(key), numbers)) for heading, key in named]
-    claims = [claim for section in sections for claim in section.claims]
-    return ExplanationView(
-        row=row,
-        is_model=bool(row.model),
-        sections=[section for section in sections if section.claims],
-        next_checks=_texts(answer.get("next_checks")),
-        techniques=_texts(answer.get("techniques")),
-        evidence=lines,
-        grounded=sum(1 for claim in claims if claim.evidence and not claim.missing),
-        claims=len(claims),
-    )
-
-
-def _claims(rows: object, numbers: set[Any]) -> list[ClaimView]:
-    views = []
-    for row in rows if isinstance(rows, list) else []:
-        if not isinstance(row, dict):
-            continue
-        cited = row.get("evidence")
-        points = [n for n in cited if isinstance(n, int)] if isinstance(cited, list) else []
-        views.append(
-            ClaimView(
-                text=str(row.get("text", "")),
-                evidence=[n for n in points if n in numbers],
-                missing=[n for n in points if n not in numbers],
-            )
+def _findings(alert: Alert) -> list[Finding]:
+    rows = alert.injection_findings if isinstance(alert.injection_findings, list) else []
+    return [
+        Finding(
+            event_id=number if isinstance(number := row.get("event_id"), int) else None,
+            field=str(row.get("field") or ""),
+            why=str(row.get("why") or ""),
+            excerpt=str(row.get("excerpt") or ""),
         )
-    return views
-
-
-def _recent_failures(alert: Alert, tries: list[Explanation]) -> list[Explanation]:
-    """Return the failed tries since the last answer, newest first; all of them when the alert has failed."""
-    failures = []
-    for row in tries:
-        if not row.failure:
-            break
-        failures.append(row)
-    return failures if alert.explanation_state != ExplanationState.PENDING or failures else []
+        for row in rows
+        if isinstance(row, dict)
+    ]
 
 
 def _timeline(alert: Alert, anchor: dt.datetime) -> Timeline:

@@ -17,9 +17,9 @@ from celery import current_app
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
-from alerts import grouping, hints
+from alerts import grouping
 from alerts.models import Alert, AlertEvent, AlertStatus
-from alerts.services import audit, ranking
+from alerts.services import audit, ranking, severity
 from triage import documents, state
 from triage.models import Event
 
@@ -213,15 +213,7 @@ def _absorb(alert: Alert, events: Sequence[Event]) -> None:
     alert.last_seen_at = max(alert.last_seen_at, *_times(events))
     if top.score is not None and (alert.score is None or top.score > alert.score):
         alert.score, alert.p_value = top.score, top.p_value
-    severities = [alert.severity]
-    techniques = list(alert.techniques)
-    for event in events:
-        found = hints.hints(flagged_event(event), count=alert.event_count)
-        severities += [grouping.band(event.p_value), *(hint.severity for hint in found)]
-        techniques += hints.technique_ids(found)
-    alert.severity = grouping.highest(severities)
-    alert.severity_rank = grouping.rank(alert.severity)
-    alert.techniques = list(dict.fromkeys(techniques))[: hints.MAX_TECHNIQUES]
+    severity.absorb(alert, {event.pk: flagged_event(event) for event in events})
 
 
 def _times(events: Sequence[Event]) -> list[dt.datetime]:

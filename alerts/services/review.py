@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from alerts.models import Alert, AlertStatus, AuditEntry, DecidedBy, Verdict, VerdictValue
+from alerts.services import clusters
 from triage.models import User
 
 MAX_NOTE_CHARACTERS = 10_000
@@ -118,6 +119,8 @@ def record_verdict(
         verdict = Verdict.objects.create(alert=alert, value=value, note=note, decided_by=actor.kind, user=actor.user)
         details = {"value": value, "verdict_id": verdict.pk, "status": [before, alert.status], "note": bool(note)}
         _save(alert, ["status"], actor=actor, action="verdict", details=details)
+        if user is not None:
+            clusters.contradict(alert_ids=[alert.pk], value=value)
     return verdict
 
 
@@ -172,6 +175,8 @@ def _decide_chunk(
         for pk in taken
     )
     Alert.objects.filter(pk__in=taken).update(status=status, revision=F("revision") + 1, updated_at=timezone.now())
+    if actor.user is not None:
+        clusters.contradict(alert_ids=taken, value=value)
 
 
 def assign(*, alert_id: int, assignee: User | None, user: User, expected_revision: int | None) -> Alert:

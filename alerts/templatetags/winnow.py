@@ -1,4 +1,4 @@
-"""Template filters: log text, ages, p-values, evidence.
+"""Template filters: log text, sentences of explainers, ages, p-values, evidence.
 
 Handed: values of the selectors. Hands on: plain text; escaping stays with the template engine.
 """
@@ -11,9 +11,14 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from alerts.selectors.alert import is_blind
+from alerts.selectors.spending import dollars
 from alerts.text import elided, visible
+from triage.contracts import Rate
 
 register = template.Library()
+
+#: Sentences of explanations are capped at 600 characters where they are made; defanging makes them longer.
+MAX_SENTENCE = 1000
 
 
 @register.filter
@@ -32,6 +37,26 @@ def log(text: object) -> str:
 def line(text: object) -> str:
     """Return log text as one line of at most 400 characters."""
     return visible(" ".join(str("" if text is None else text)[:2000].split()), 400)
+
+
+@register.filter
+def told(text: object) -> str:
+    """Return an explainer's sentence as one line; longer than any sentence it may write is cut with a note."""
+    return visible(" ".join(str("" if text is None else text)[:4000].split()), MAX_SENTENCE)
+
+
+@register.filter
+def usd(amount: float | None) -> str:
+    """Return US dollars with as many digits as they need; unknown is ``not measured``."""
+    return "not measured" if amount is None or not math.isfinite(amount) else dollars(amount)
+
+
+@register.filter
+def took(milliseconds: int | None) -> str:
+    """Return a duration for reading: ``840 ms``, ``12.4 s``; unknown is ``not measured``."""
+    if milliseconds is None:
+        return "not measured"
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 @register.filter
@@ -138,6 +163,24 @@ def share(percent: float | None) -> str:
     if percent > 99.9:
         return ">99.9 %"
     return "<0.1 %" if percent < 0.1 else f"{percent:.1f} %"
+
+
+@register.filter
+def percent(ratio: float | None) -> float | None:
+    """Return a ratio as a percentage, None as None."""
+    return None if ratio is None else 100 * ratio
+
+
+@register.filter
+def rate(measured: Rate | None) -> str:
+    """Return a rate with its 95 % interval and n; unknown is ``not measured``.
+
+    >>> rate(None), rate(Rate(value=0.5, n=8, low=0.2152, high=0.7848))
+    ('not measured', '50.0 % (21.5 – 78.5, n = 8)')
+    """
+    if measured is None:
+        return "not measured"
+    return f"{share(100 * measured.value)} ({100 * measured.low:.1f} – {100 * measured.high:.1f}, n = {measured.n:,})"
 
 
 @register.filter

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST, require_safe
 from alerts.forms import NoteForm, RevisionForm, VerdictForm, first_error
 from alerts.models import Alert, AlertEvent, VerdictValue
 from alerts.permissions import person, role_required
-from alerts.selectors.alert import alert_page, document_fields
-from alerts.services import review
+from alerts.selectors.alert import alert_page, document_fields, is_blind, is_waiting, next_try, why_not_explain
+from alerts.services import explaining, review
 from alerts.views.common import frame, is_fragment, page
 from triage import store
 from triage.models import Event, Role
@@ -24,8 +24,9 @@ from triage.models import Event, Role
 
 def _show(request: HttpRequest, alert_id: int, *, status: int = 200, **extra: Any) -> HttpResponse:
     """Render the alert: the panel with its row for htmx, else the whole page."""
+    wanted = request.GET.get("explanation", "")
     try:
-        shown = alert_page(alert_id)
+        shown = alert_page(alert_id, explanation_id=_number(wanted) if wanted else None)
     except Alert.DoesNotExist as error:
         raise Http404("no such alert") from error
     context: dict[str, Any] = {"shown": shown, **extra}
@@ -38,20 +39,25 @@ def _show(request: HttpRequest, alert_id: int, *, status: int = 200, **extra: An
     return page(request, "alerts/alert.html", context, active="queue", status=status)
 
 
+def _number(text: str) -> int:
+    """Return a row's number from the address; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+
+
 @role_required(Role.VIEWER)
 @require_safe
 def alert_detail(request: HttpRequest, alert_id: int) -> HttpResponse:
-    """Show the alert on a page of its own."""
+    """Show the alert on a page of its own; ``?explanation=`` opens an earlier one."""
     return _show(request, alert_id)
 
 
 @role_required(Role.VIEWER)
 @require_safe
 def alert_panel(request: HttpRequest, alert_id: int) -> HttpResponseBase:
-    """Show the alert in the queue's panel; a browser without htmx gets the page."""
+    """Show the alert in the queue's panel, with ``row=1`` its row too; a browser without htmx gets the page."""
     if not is_fragment(request):
         return redirect("alert", alert_id)
-    return _show(request, alert_id, embedded=True)
+    return _show(request, alert_id, embedded=True, changed=request.GET.get("row") == "1")
 
 
 def _changed(request: HttpRequest, alert_id: int) -> HttpResponseBase:
@@ -124,6 +130,39 @@ def alert_note(request: HttpRequest, alert_id: int) -> HttpResponseBase:
         return _show(request, alert_id, status=422, problem=first_error(form))
     action = partial(review.add_note, alert_id=alert_id, text=form.cleaned_data["text"], user=person(request))
     return _act(request, alert_id, action)
+
+
+@role_required(Role.ANALYST)
+@require_POST
+def alert_explain(request: HttpRequest, alert_id: int) -> HttpResponseBase:
+    """Ask for a new explanation; ``stronger=1`` asks the larger model."""
+    stronger = request.POST.get("stronger") == "1"
+    alert = get_object_or_404(Alert, pk=alert_id)
+    why_not = why_not_explain(alert, stronger=stronger)
+    if why_not:
+        return _show(request, alert_id, status=409, refusal=why_not)
+    action = partial(explaining.re_explain, alert_id=alert_id, user=person(request), stronger=stronger)
+    return _act(request, alert_id, action)
+
+
+@role_required(Role.VIEWER)
+@require_safe
+def alert_waiting(request: HttpRequest, alert_id: int) -> HttpResponse:
+    """Say whether the explanation that an open page waits for is there (``after`` = the newest it knows)."""
+    alert = get_object_or_404(Alert, pk=alert_id)
+    newest = alert.explanations.order_by("-id").values_list("pk", flat=True).first() or 0
+    after, waiting = _number(request.GET.get("after", "")), is_waiting(alert)
+    context = {
+        "alert": alert,
+        "waiting": waiting,
+        "arrived": not waiting and newest > after and not is_blind(alert),
+        "waits_until": next_try(alert),
+        "newest_id": after,
+        "embedded": request.GET.get("embedded") == "1",
+    }
+    response = render(request, "alerts/_waiting.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @role_required(Role.VIEWER)

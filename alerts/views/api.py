@@ -17,6 +17,7 @@ from alerts.models import Alert
 from alerts.permissions import has_role
 from alerts.selectors import queue
 from alerts.selectors.alert import AlertPage, alert_page, is_blind
+from alerts.selectors.explanation import ExplanationView
 from alerts.selectors.queue import FilterError, QueueFilter
 from alerts.services import review
 from triage import documents
@@ -81,23 +82,43 @@ def _summary(alert: Alert) -> dict[str, Any]:
         "last_seen_at": _iso(alert.last_seen_at),
         "assignee": alert.assignee.get_username() if alert.assignee else None,
         "explanation_state": None if blind else alert.explanation_state,
+        "severity_parts": None if blind else alert.severity_parts,
+        "injection_suspected": None if blind else alert.injection_suspected,
         "revision": alert.revision,
     }
 
 
+def _explanation(view: ExplanationView | None) -> dict[str, Any] | None:
+    """Return an explanation. ``grounding`` is None where nothing was checked, ``cost.usd`` where nobody knows it."""
+    if view is None:
+        return None
+    row, cost = view.row, view.cost
+    return {
+        "answer": row.answer,
+        "evidence": row.evidence,
+        "explainer": row.explainer,
+        "model": row.model or None,
+        "prompt_version": row.prompt_version or None,
+        "created_at": _iso(row.created_at),
+        "grounding": view.grounding,
+        "cost": None if cost is None else {"usd": cost.usd, "basis": cost.basis},
+        "tier": row.tier or None,
+        "inherited": row.inherited,
+        "stale": view.stale,
+    }
+
+
 def _detail(shown: AlertPage) -> dict[str, Any]:
-    explanation = shown.explanation
     return _summary(shown.alert) | {
-        "explanation": None
-        if explanation is None
-        else {
-            "answer": explanation.row.answer,
-            "evidence": explanation.row.evidence,
-            "explainer": explanation.row.explainer,
-            "model": explanation.row.model or None,
-            "prompt_version": explanation.row.prompt_version or None,
-            "created_at": _iso(explanation.row.created_at),
-        },
+        "injection_findings": [
+            {"event_id": one.event_id, "field": one.field, "why": one.why, "excerpt": one.excerpt}
+            for one in shown.findings
+        ],
+        "explanation": _explanation(shown.explanation),
+        "explanation_failures": [
+            {"reason": one.row.failure, "model": one.row.model or None, "created_at": _iso(one.row.created_at)}
+            for one in shown.failures
+        ],
         "events": [
             {
                 "id": view.link.event_id,

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from alerts.models import VerdictValue
 from alerts.permissions import has_role, role_required
-from alerts.selectors import drift, estate, versions
+from alerts.selectors import drift, estate, llm, versions
 from alerts.views import budget
 from alerts.views.common import THEMES, page
 from triage.models import Role
@@ -34,6 +34,7 @@ def model_list(request: HttpRequest) -> HttpResponse:
         "training": versions.training(),
         "standing": versions.standing(),
         "drift": drift.drift(),
+        "llm": llm.language_model(),
         "may_run_models": has_role(request.user, Role.LEAD),
     }
     return page(request, "alerts/models.html", context | budget.start(), active="models")

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from alerts.models import Alert
 from alerts.permissions import role_required
-from alerts.selectors import estate, health, queue
+from alerts.selectors import estate, health, llm, queue
 from alerts.selectors.alert import alert_page
 from alerts.selectors.queue import FilterError, QueueFilter
 from alerts.views.common import frame, page
@@ -59,6 +59,7 @@ def queue_page(request: HttpRequest) -> HttpResponse:
         "learning": estate.learning(),
         "sources_exist": estate.source_count() > 0,
         "trouble": health.trouble(),
+        "pause": llm.pause(),
     }
     if not found.alerts:
         context["event_total"] = estate.event_total()
@@ -113,6 +114,7 @@ def queue_pulse(request: HttpRequest) -> HttpResponse:
         "freshness": estate.freshness(),
         "learning": estate.learning(),
         "trouble": health.trouble(),
+        "pause": llm.pause(),
         "swap": True,
     }
     return render(request, "alerts/_pulse.html", context)

@@ -24,6 +24,8 @@ TABLE = {
     "alert_assign": ("POST", "analyst"),
     "alert_reopen": ("POST", "analyst"),
     "alert_note": ("POST", "analyst"),
+    "alert_explain": ("POST", "analyst"),
+    "alert_waiting": ("GET", "viewer"),
     "event_raw": ("GET", "viewer"),
     "sources": ("GET", "viewer"),
     "source_create": ("POST", "lead"),

@@ -137,7 +137,7 @@ def test_arrivals_are_those_after_the_mark():
 @pytest.mark.parametrize("events", [1, 10])
 def test_the_alert_page_costs_the_same_however_much_it_shows(events, django_assert_num_queries):
     alert = make_full_alert(make_source(), events=events)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         page = alert_page(alert.pk)
     assert len(page.events) == events
     assert page.timeline.total == events
@@ -169,7 +169,7 @@ def test_failures_are_kept_apart_from_answers():
     Explanation.objects.create(alert=alert, explainer="llm", failure="timeout", failure_detail="60 s")
     page = alert_page(alert.pk)
     assert page.explanation is None
-    assert [row.failure for row in page.failures] == ["timeout"]
+    assert [one.row.failure for one in page.failures] == ["timeout"]
 
 
 def test_reasons_are_ordered_and_unmeasured_ones_have_no_number():

@@ -1,9 +1,10 @@
 """A language model's text is not trusted: here it becomes an answer, or an error.
 
-Handed: the text a model returned and the request it was given. Hands on: an
-:class:`~triage.contracts.ExplanationAnswer` whose claims cite lines that exist, whose techniques are known,
-whose verdict is in the taxonomy and whose text is plain and capped. Anything else raises
-:class:`~triage.explainers.base.ExplanationError` with reason ``invalid``.
+Handed: the text a model returned and the request it was given. Hands on: the claims, checks and techniques of an
+:class:`~triage.contracts.ExplanationAnswer` whose verdict is in the taxonomy and whose text is plain and capped. An
+answer of another structure raises :class:`~triage.explainers.base.ExplanationError` with reason ``invalid``. What the
+answer says is checked after this, in :mod:`triage.explainers.grounding`: a claim that cites a line that does not exist
+and a technique that does not exist are struck there, and the rest of the answer stays.
 """
 
 import json
@@ -11,15 +12,16 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
-from triage import attack
 from triage.contracts import Claim, ExplanationRequest
 from triage.explainers import lines
 from triage.explainers.base import ExplanationError
 
 Verdict = Literal["tp_impact", "tp_no_impact", "benign_tp", "fp_logic", "fp_data", "duplicate", "undetermined"]
 Confidence = Literal["low", "medium", "high"]
+Severity = Literal["info", "low", "medium", "high", "critical"]
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 CONFIDENCES: tuple[str, ...] = get_args(Confidence)
+SEVERITIES: tuple[str, ...] = get_args(Severity)
 
 MAX_TEXT = 600
 MAX_CLAIMS = 8
@@ -48,6 +50,8 @@ class AnswerShape(BaseModel):
     suggested_verdict: Verdict
     confidence: Confidence
     techniques: list[StrictStr]
+    #: Small models leave it out, and earlier prompts did not ask for it.
+    severity: Severity | Literal[""] = ""
 
 
 def schema() -> dict[str, Any]:
@@ -64,6 +68,7 @@ def schema() -> dict[str, Any]:
             "suggested_verdict": {"type": "string", "enum": list(VERDICTS)},
             "confidence": {"type": "string", "enum": list(CONFIDENCES)},
             "techniques": strings,
+            "severity": {"type": "string", "enum": list(SEVERITIES)},
         }
     )
 
@@ -110,26 +115,23 @@ def parse(text: str) -> AnswerShape:
 
 
 def checked_claims(claims: list[ClaimShape], request: ExplanationRequest) -> tuple[Claim, ...]:
-    """Return claims as plain text; raise when one cites a line that does not exist."""
-    known = {line.number for line in request.evidence}
+    """Return claims as plain text with the lines they cite, each once, existing or not; raise when one has no text."""
+    most = max((line.number for line in request.evidence), default=0)
     checked = []
     for claim in claims[:MAX_CLAIMS]:
-        unknown = [number for number in claim.evidence if number not in known]
-        if unknown:
-            raise ExplanationError("invalid", f"a claim cites evidence line {unknown[0]}, which does not exist")
         text = lines.plain(claim.text, MAX_TEXT)
         if not text:
             raise ExplanationError("invalid", "a claim has no text")
-        checked.append(Claim(text, tuple(dict.fromkeys(claim.evidence))))
+        # Any number that no line has says the same: it is kept small enough for every store.
+        cited = (number if 0 <= number <= most else most + 1 for number in claim.evidence)
+        checked.append(Claim(text, tuple(dict.fromkeys(cited))))
     return tuple(checked)
 
 
 def checked_techniques(technique_ids: list[str]) -> tuple[str, ...]:
-    """Return the ids, each once; raise when one is not in the ATT&CK table."""
-    for identifier in technique_ids:
-        if not attack.is_known(identifier):
-            raise ExplanationError("invalid", f"unknown ATT&CK technique {lines.plain(identifier, 40)!r}")
-    return tuple(dict.fromkeys(technique_ids))[:MAX_TECHNIQUES]
+    """Return the ids as plain text, each once, known or not."""
+    plain = (lines.plain(identifier, 40) for identifier in technique_ids)
+    return tuple(dict.fromkeys(identifier for identifier in plain if identifier))[:MAX_TECHNIQUES]
 
 
 def checked_texts(texts: list[str]) -> tuple[str, ...]:

@@ -9,7 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from triage.contracts import ExplanationAnswer, ExplanationRequest
+from triage.explainers.prices import Price
 
+#: What the client library repeats by itself within one question; later tries are the caller's to schedule.
+SDK_RETRIES = 2
+#: A model that is shut down within so many days needs a successor.
+SHUTDOWN_WARN_DAYS = 60
 #: Why there is no explanation; nothing else is ever said.
 REASONS = ("budget", "timeout", "refused", "unreachable", "invalid", "ungrounded", "breaker")
 
@@ -19,7 +24,8 @@ class CallRecord:
     """What is kept about one question to a language model, whether it was answered or not.
 
     ``cost_basis`` is measured, estimated or unknown; ``cost_usd`` is None when it is unknown. ``calls`` counts
-    requests on the wire, refused ones included; tokens and cost are those of the last one. ``validation`` is
+    requests on the wire, refused ones included; ``unanswered`` those of them that ended without a reply and may have
+    been billed, so that they are in the cost as an estimate. Tokens are those of the last one. ``validation`` is
     ``valid`` or one of :data:`REASONS`.
     """
 
@@ -42,6 +48,7 @@ class CallRecord:
     request_id: str = ""
     format: str = ""
     shortened: bool = False
+    unanswered: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""
@@ -53,13 +60,15 @@ class CallOptions:
     """How a question is put, apart from to whom.
 
     ``retries`` of passing failures within the question, ``attempt`` as the caller counts them,
-    ``safety_identifier`` for endpoints outside (empty sends none), ``max_answer_tokens`` of the answer.
+    ``safety_identifier`` for endpoints outside (empty sends none), ``max_answer_tokens`` of the answer, ``price``
+    where the operator names one.
     """
 
     retries: int = 0
     attempt: int = 1
     safety_identifier: str = ""
     max_answer_tokens: int = 1500
+    price: Price | None = None
 
 
 class ExplanationError(RuntimeError):

@@ -1,10 +1,17 @@
 """The circuit breaker: an endpoint that cannot help is left alone for a while.
 
 Handed: what came of each question, and the time in seconds. Hands on: whether to ask. The state is a value and
-its changes are pure functions; where it is kept, per process or shared, is the caller's affair.
+its changes are pure functions of the wall clock, so that workers on several hosts can share it; where it is kept is
+the affair of a :class:`BreakerStore`.
 """
 
-from dataclasses import dataclass
+import hashlib
+import json
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from triage.explainers.chat_failures import ACCOUNT_CODES
 
@@ -28,9 +35,76 @@ class Breaker:
     why: str = ""
 
 
+#: Which endpoint: base URL and model.
+Key = tuple[str, str]
+
+
+class BreakerStore(Protocol):
+    """Where the state of each endpoint is kept."""
+
+    def change(self, key: Key, change: Callable[[Breaker], Breaker]) -> Breaker:
+        """Replace a state by ``change`` of it, in one step for everybody who shares it; return it as it was."""
+
+
+class InProcess:
+    """Keeps the states for the threads of one process."""
+
+    def __init__(self) -> None:
+        self._states: dict[Key, Breaker] = {}
+        self._lock = threading.Lock()
+
+    def change(self, key: Key, change: Callable[[Breaker], Breaker]) -> Breaker:
+        """Replace a state by ``change`` of it; return it as it was."""
+        with self._lock:
+            before_it = self._states.get(key, Breaker())
+            self._states[key] = change(before_it)
+        return before_it
+
+    def clear(self) -> None:
+        """Forget every endpoint."""
+        with self._lock:
+            self._states.clear()
+
+
+def note_name(key: Key) -> str:
+    """Return the name under which processes share the state of an endpoint."""
+    digest = hashlib.sha256("\0".join(key).encode()).hexdigest()
+    return f"breaker-{digest[:32]}"
+
+
+def dumps(state: Breaker) -> str:
+    """Return a state as text; a closed breaker without failures is the empty text."""
+    return "" if state == Breaker() else json.dumps(asdict(state))
+
+
+def loads(text: str) -> Breaker:
+    """Return the state that a text holds; a damaged one is a closed breaker."""
+    try:
+        found = json.loads(text) if text else {}
+        numbers = float(found.get("open_until", 0)), float(found.get("trial_until", 0))
+        failures = int(found.get("failures", 0))
+        why = str(found.get("why", ""))
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return Breaker()
+    return Breaker(failures, *numbers, why) if all(map(math.isfinite, numbers)) else Breaker()
+
+
+def enter(store: BreakerStore, key: Key, now: float) -> tuple[float, str]:
+    """Note that a question begins, unless the breaker is open; return for how long it is (seconds), and why.
+
+    Of many who come at once after an opening, one gets through.
+    """
+    was = store.change(key, lambda state: state if wait_seconds(state, now) else before(state, now))
+    return wait_seconds(was, now), was.why
+
+
 def wait_seconds(state: Breaker, now: float) -> float:
-    """Return for how many seconds nobody may ask; 0.0 when it may be asked now."""
-    return max(state.open_until - now, state.trial_until - now, 0.0)
+    """Return for how many seconds nobody may ask; 0.0 when it may be asked now.
+
+    A moment further ahead than any breaker stays open was written by a clock that has been set back since.
+    """
+    wait = max(state.open_until - now, state.trial_until - now, 0.0)
+    return wait if wait <= ACCOUNT_SECONDS else 0.0
 
 
 def before(state: Breaker, now: float) -> Breaker:

@@ -15,18 +15,24 @@ import httpx2
 from triage.explainers import chat_failures, chat_transport, endpoints, lines
 from triage.explainers.base import ExplanationError
 
+DENIED = "denied"
 #: Where endpoints write the last day of a model.
 _DATE_FIELDS = ("shutdown_date", "deprecation_date", "deprecation", "retirement_date", "expiration_date")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What an endpoint says about a model: ``listed`` is None when it has no list; ``note`` says why."""
+    """What an endpoint says about a model: ``listed`` is None when it has no list; ``note`` says why.
+
+    ``reachable`` when anything answered at all, ``is_denied`` when it did not let us in.
+    """
 
     model: str
     listed: bool | None
     shutdown_date: dt.date | None = None
     note: str = ""
+    reachable: bool = True
+    is_denied: bool = False
 
     def days_left(self, today: dt.date) -> int | None:
         """Return the days until the shutdown, negative after it; None when none is announced."""
@@ -36,13 +42,14 @@ class ModelStatus:
 def look_up(*, base_url: str, api_key: str, model: str, timeout: float) -> ModelStatus:
     """Return what the endpoint's list says about the model; never raises for what the endpoint does."""
     if not endpoints.host(base_url):
-        return ModelStatus(model, None, note="the address of the language model is not an http(s) URL")
+        note = "the address of the language model is not an http(s) URL"
+        return ModelStatus(model, None, note=note, reachable=False)
     try:
         rows = _rows(base_url, api_key, timeout)
     except httpx2.HTTPError as error:
-        return ModelStatus(model, None, note=f"unreachable: {type(error).__name__}")
+        return ModelStatus(model, None, note=f"unreachable: {type(error).__name__}", reachable=False)
     except ExplanationError as error:
-        return ModelStatus(model, None, note=str(error))
+        return ModelStatus(model, None, note=str(error), is_denied=error.code == DENIED)
     found = [row for row in rows if isinstance(row, dict) and _is_named(row, model)]
     if not found:
         return ModelStatus(model, False, note=f"not among the {len(rows)} models that the endpoint lists")
@@ -58,7 +65,8 @@ def _rows(base_url: str, api_key: str, timeout: float) -> list[Any]:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         response = client.get(f"{base_url.rstrip('/')}/models", headers=headers)
     if response.status_code != 200:
-        raise ExplanationError("invalid", f"the list of models answers with status {response.status_code}")
+        code = DENIED if response.status_code in {401, 403} else ""
+        raise ExplanationError("invalid", f"the list of models answers with status {response.status_code}", code=code)
     rows = chat_failures.json_object(response.content.decode("utf-8", "replace")).get("data")
     if not isinstance(rows, list):
         raise ExplanationError("invalid", "the endpoint's list of models has no rows")

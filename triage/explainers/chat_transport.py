@@ -23,6 +23,8 @@ from triage.explainers.chat_failures import ACCOUNT_CODES
 MAX_BODY_BYTES = 1_000_000
 CONNECT_SECONDS = 5.0
 #: Headers about how the body travelled; it is handed on whole and plain.
+#: The request never left, so nobody sends a bill for it.
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 _FRAMING = frozenset({"transfer-encoding", "content-encoding", "content-length"})
 
 
@@ -33,17 +35,25 @@ class TooLargeError(httpx2.RequestError):
 class Limited(httpx2.BaseTransport):
     """Passes requests on, counts them, and cuts each reply off at ``seconds`` and :data:`MAX_BODY_BYTES`.
 
-    ``deadline`` is a moment of the monotonic clock that no exchange outlives, retries included.
+    ``deadline`` is a moment of the monotonic clock that no exchange outlives, retries included. ``unanswered`` counts
+    requests that ended without a reply: the other side may have worked on them, and sent a bill. After
+    ``most_unanswered`` of them nothing more is sent.
     """
 
-    def __init__(self, inner: httpx2.BaseTransport, *, seconds: float, deadline: float) -> None:
+    def __init__(
+        self, inner: httpx2.BaseTransport, *, seconds: float, deadline: float, most_unanswered: int | None = None
+    ) -> None:
         self._inner = inner
         self._seconds = seconds
         self._deadline = deadline
+        self._most_unanswered = most_unanswered
         self.calls = 0
+        self.unanswered = 0
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the reply, read to its end."""
+        if self._most_unanswered is not None and self.unanswered >= self._most_unanswered:
+            raise httpx2.ReadTimeout("as many requests as there is money for got no reply", request=request)
         self.calls += 1
         ends = min(time.monotonic() + self._seconds, self._deadline)
         if ends <= time.monotonic():
@@ -54,8 +64,9 @@ class Limited(httpx2.BaseTransport):
                 response = self._inner.handle_request(request)
                 with closing(response):
                     body = _read(response.iter_bytes(), ends, request)
-            except httpx2.TransportError as error:
-                if time.monotonic() >= ends:
+            except httpx2.RequestError as error:
+                self.unanswered += not isinstance(error, _NOT_SENT)
+                if time.monotonic() >= ends and not isinstance(error, TooLargeError):
                     raise httpx2.ReadTimeout("the reply took too long to arrive", request=request) from error
                 raise
         headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _FRAMING]
@@ -118,14 +129,16 @@ def _is_account_trouble(body: bytes) -> bool:
         return False
 
 
-def client(*, base_url: str, seconds: float, deadline: float, inside: bool) -> tuple[httpx2.Client, Limited]:
+def client(
+    *, base_url: str, seconds: float, deadline: float, inside: bool, most_unanswered: int | None = None
+) -> tuple[httpx2.Client, Limited]:
     """Return a client for one question and the transport that counts its calls.
 
     The environment's proxies and certificates are used for an endpoint outside only.
     """
     timeout = httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
     inner = httpx2.HTTPTransport(proxy=None if inside else _proxy(base_url), trust_env=not inside)
-    limited = Limited(inner, seconds=seconds, deadline=deadline)
+    limited = Limited(inner, seconds=seconds, deadline=deadline, most_unanswered=most_unanswered)
     plain = {"Accept-Encoding": "identity"}  # nothing to unpack, so nothing that grows by unpacking
     made = httpx2.Client(transport=limited, timeout=timeout, follow_redirects=False, trust_env=False, headers=plain)
     return made, limited

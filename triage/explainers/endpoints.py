@@ -24,6 +24,20 @@ def host(base_url: str) -> str:
     return (parts.hostname or "") if parts.scheme in {"http", "https"} else ""
 
 
+def name(base_url: str) -> str:
+    """Return host and port of an http(s) URL, empty for anything else.
+
+    >>> name("https://LLM.example/v1"), name("http://[::1]:8080/v1")
+    ('llm.example:443', '[::1]:8080')
+    """
+    found = host(base_url)
+    if not found:
+        return ""
+    parts = urlsplit(base_url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"[{found}]:{port}" if ":" in found else f"{found}:{port}"
+
+
 def is_internal(base_url: str) -> bool:
     """Tell whether every address of the endpoint is loopback or private; what cannot be resolved is not.
 

@@ -4,7 +4,8 @@ Handed: field names and values from events. Hands on: :class:`~triage.contracts.
 text is plain, on one line and capped. Fields whose text an attacker chooses say so in front of the value,
 so that a value cannot fake or remove the mark.
 
-Origins: ``event`` (a field of the strongest event), ``score`` (a reason), ``context`` (counts and times).
+Origins: ``event`` (a field of the strongest event), ``score`` (a reason), ``context`` (counts and times), ``receipt``
+(what a query looked for and how much it found; only a receipt bears that something else did not happen).
 """
 
 import re
@@ -12,7 +13,7 @@ import re
 from triage import ecs
 from triage.contracts import EvidenceLine
 
-EVENT, SCORE, CONTEXT = "event", "score", "context"
+EVENT, SCORE, CONTEXT, RECEIPT = "event", "score", "context", "receipt"
 MAX_VALUE = 400
 #: Cap for values that an attacker chooses: enough to see what it is, too little for a long speech.
 MAX_UNTRUSTED = 300
@@ -42,6 +43,15 @@ def field_line(number: int, name: str, value: object) -> EvidenceLine:
     mark = UNTRUSTED if untrusted else ""
     text = plain(_text(value), MAX_UNTRUSTED if untrusted else MAX_VALUE)
     return EvidenceLine(number, EVENT, f"{plain(name, 80)}{mark}: {text}")
+
+
+def receipt_line(number: int, searched: str, found: int) -> EvidenceLine:
+    """Return the line of one query: what was searched, in which time, and how many were found.
+
+    >>> receipt_line(9, "other logins of alice in the 30 days before 2026-03-01T14:02:11Z", 0).text
+    'Searched other logins of alice in the 30 days before 2026-03-01T14:02:11Z: found 0.'
+    """
+    return EvidenceLine(number, RECEIPT, f"Searched {plain(searched, MAX_VALUE)}: found {found:,}.")
 
 
 def _text(value: object) -> str:

@@ -6,13 +6,12 @@ Handed: an :class:`~triage.contracts.ExplanationRequest`. Hands on: a validated 
 are replaced under every policy. Under policy ``pseudonymise`` names are replaced before they are sent and
 restored in the answer; under ``raw`` the endpoint must be inside; ``off`` sends nothing.
 
-How an endpoint likes to be asked, and whether it is worth asking at all, is kept per endpoint and model for the
-life of the process.
+How an endpoint likes to be asked is kept per endpoint and model for the life of the process; whether it is worth
+asking at all is kept where the caller says, by default there too.
 """
 
 import hashlib
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,22 +32,21 @@ from triage.explainers import (
     prices,
     prompting,
 )
-from triage.explainers.base import CallOptions, CallRecord, ExplanationError
+from triage.explainers.base import SDK_RETRIES, CallOptions, CallRecord, ExplanationError
 from triage.explainers.chat_habits import Habits
 from triage.explainers.pseudonyms import Pseudonyms
 from triage.explainers.redaction import redact, typed_passwords
 
+__all__ = ["SDK_RETRIES", "OpenAIChatExplainer"]
+
 POLICIES = ("off", "pseudonymise", "raw")
-#: What the client library repeats by itself within one question; later tries are the caller's to schedule.
-SDK_RETRIES = 2
 #: One question, learning and repeating included, takes at most this many times ``timeout``.
 TOTAL_FACTOR = 6
 MAX_DETAIL = 300
 DEFAULTS = CallOptions()
 
 _HABITS: dict[tuple[str, str], Habits] = {}
-_BREAKERS: dict[tuple[str, str], breaker.Breaker] = {}
-_LOCK = threading.Lock()
+_BREAKERS = breaker.InProcess()
 
 
 @dataclass(slots=True)
@@ -60,6 +58,8 @@ class _Exchange:
     input_sha256: str = ""
     characters: int = 0
     calls: int = 0
+    unanswered: int = 0
+    replied: bool = False
     body: dict[str, Any] = field(default_factory=dict)
     request_id: str = ""
     form: str = ""
@@ -71,7 +71,7 @@ class OpenAIChatExplainer:
 
     Parameters: ``base_url`` with its version path, ``api_key`` (may be empty), ``model``, ``timeout`` in
     seconds for each exchange, ``policy`` one of :data:`POLICIES`, ``options`` (in production with
-    ``retries=SDK_RETRIES``).
+    ``retries=SDK_RETRIES``), ``breakers`` where it is kept which endpoints are left alone.
     """
 
     name = "openai_chat"
@@ -85,6 +85,7 @@ class OpenAIChatExplainer:
         timeout: float,
         policy: str = "pseudonymise",
         options: CallOptions = DEFAULTS,
+        breakers: breaker.BreakerStore = _BREAKERS,
     ) -> None:
         if policy not in POLICIES:
             raise ValueError(f"unknown data policy {policy!r}; one of {', '.join(POLICIES)}")
@@ -94,6 +95,7 @@ class OpenAIChatExplainer:
         self._timeout = timeout
         self._policy = policy
         self._options = options
+        self._breakers = breakers
         self._key = (base_url, model)
 
     def explain(self, request: ExplanationRequest) -> ExplanationAnswer:
@@ -133,23 +135,17 @@ class OpenAIChatExplainer:
 
     def _enter(self) -> None:
         """Raise while the breaker is open; otherwise note that a question is under way."""
-        with _LOCK:
-            now = time.monotonic()
-            state = _BREAKERS.get(self._key, breaker.Breaker())
-            wait = breaker.wait_seconds(state, now)
-            if not wait:
-                _BREAKERS[self._key] = breaker.before(state, now)
-                return
-        raise ExplanationError(
-            "breaker",
-            f"the endpoint is left alone for another {wait:.0f} s ({state.why})",
-            details={"retry_after_s": round(wait, 1)},
-        )
+        wait, why = breaker.enter(self._breakers, self._key, time.time())
+        if wait:
+            raise ExplanationError(
+                "breaker",
+                f"the endpoint is left alone for another {wait:.0f} s ({why})",
+                details={"retry_after_s": round(wait, 1)},
+            )
 
     def _leave(self, reason: str, code: str) -> None:
-        with _LOCK:
-            state = _BREAKERS.get(self._key, breaker.Breaker())
-            _BREAKERS[self._key] = breaker.after(state, time.monotonic(), reason=reason, code=code)
+        now = time.time()
+        self._breakers.change(self._key, lambda state: breaker.after(state, now, reason=reason, code=code))
 
     def _pseudonyms(self, request: ExplanationRequest) -> Pseudonyms:
         texts = [line.text for line in request.evidence]
@@ -178,7 +174,7 @@ class OpenAIChatExplainer:
             return exchange.names.hide(redact(text))
 
         messages = prompting.messages(request, nonce=secrets.token_hex(8), hide=hide)
-        exchange.characters = sum(len(message["content"]) for message in messages)
+        exchange.characters = sum(prices.length(message["content"]) for message in messages)
         exchange.input_sha256 = _digest(prompting.messages(request, nonce="", hide=hide))
         habits = _HABITS.get(self._key, Habits())
         client, wire = self._client(exchange, inside)
@@ -198,12 +194,17 @@ class OpenAIChatExplainer:
                     return
             finally:
                 exchange.calls += wire.calls
+                exchange.unanswered += wire.unanswered
         raise ExplanationError("refused", "the endpoint refuses every way of asking")
 
     def _client(self, exchange: _Exchange, inside: bool) -> tuple[openai.OpenAI, chat_transport.Limited]:
         deadline = exchange.started + TOTAL_FACTOR * self._timeout
         http_client, wire = chat_transport.client(
-            base_url=self._base_url, seconds=self._timeout, deadline=deadline, inside=inside
+            base_url=self._base_url,
+            seconds=self._timeout,
+            deadline=deadline,
+            inside=inside,
+            most_unanswered=1 + self._options.retries - exchange.unanswered,
         )
         client = openai.OpenAI(
             base_url=self._base_url,
@@ -228,6 +229,7 @@ class OpenAIChatExplainer:
         wanted |= chat_habits.parameters(habits, answers.schema(), options)
         reply = client.chat.completions.with_raw_response.create(**wanted).http_response
         exchange.request_id = lines.plain(reply.headers.get("x-request-id", ""), 120)
+        exchange.replied = True
         exchange.body = chat_failures.json_object(reply.content.decode("utf-8", "replace"))
 
     def _learned(self, habits: Habits, error: openai.APIStatusError) -> Habits:
@@ -259,14 +261,7 @@ class OpenAIChatExplainer:
         choice = chat_failures.first_choice(body) or {}
         answered = _word(body.get("model"))
         tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-        cost = prices.settle(
-            base_url=self._base_url,
-            models=(answered, self._model),
-            inside=inside,
-            input_tokens=tokens[0],
-            output_tokens=tokens[1],
-            characters=(exchange.characters, len(str(choice.get("message", "")))),
-        )
+        cost = self._cost(exchange, inside, answered, tokens)
         return CallRecord(
             endpoint=endpoints.host(self._base_url),
             model_asked=self._model,
@@ -287,7 +282,28 @@ class OpenAIChatExplainer:
             request_id=exchange.request_id,
             format=exchange.form,
             shortened=exchange.shortened,
+            unanswered=exchange.unanswered,
         )
+
+    def _cost(
+        self, exchange: _Exchange, inside: bool, answered: str, tokens: tuple[int | None, int | None]
+    ) -> prices.Cost:
+        """Return what the question cost: the reply, if there was one, and requests that ended without any."""
+        known: dict[str, Any] = {"base_url": self._base_url, "inside": inside, "price": self._options.price}
+        most = self._options.max_answer_tokens
+        each = prices.estimate(**known, model=self._model, characters=exchange.characters, output_tokens=most)
+        if not exchange.replied:
+            nothing = prices.FREE if each == prices.FREE else prices.NOT_BILLED
+            return prices.with_unanswered(nothing, exchange.unanswered, each)
+        choice = chat_failures.first_choice(exchange.body) or {}
+        told = prices.settle(
+            **known,
+            models=(answered, self._model),
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            characters=(exchange.characters, prices.length(str(choice.get("message", "")))),
+        )
+        return prices.with_unanswered(told, exchange.unanswered, each)
 
     def _columns(self, record: CallRecord, exchange: _Exchange) -> dict[str, Any]:
         """Return the columns that say how the answer came to be."""
@@ -346,6 +362,7 @@ def _answer(
         suggested_verdict=shape.suggested_verdict,
         confidence=shape.confidence,
         techniques=answers.checked_techniques(shape.techniques),
+        severity=shape.severity,
         explainer=OpenAIChatExplainer.name,
     )
 

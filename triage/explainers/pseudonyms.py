@@ -153,6 +153,11 @@ class Pseudonyms:
         return dict(self._by_name)
 
 
+def is_inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Tell whether an address is private, loopback, link-local or carrier-grade."""
+    return any(address in network for network in _INSIDE)
+
+
 def _identifies(value: str) -> bool:
     """Tell whether a value can name anybody: not empty, not a single character, not a small number like uid 0."""
     return len(value) > 1 and not (value.isdigit() and len(value) < 5)
@@ -164,7 +169,7 @@ def _place(value: str) -> tuple[str, str]:
         address = ipaddress.ip_address(value.split("%", 1)[0])
     except ValueError:
         return "EXT", value.lower()
-    side = "INT" if any(address in network for network in _INSIDE) else "EXT"
+    side = "INT" if is_inside(address) else "EXT"
     bits = 24 if address.version == 4 else 64
     return side, str(ipaddress.ip_network((address, bits), strict=False))
 

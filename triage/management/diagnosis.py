@@ -6,29 +6,21 @@ Handed: the running configuration. Hands on: findings, each with what to do when
 import datetime as dt
 import os
 import shutil
-import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from triage import champion, heartbeat, state, store, training, watch
+from triage import champion, heartbeat, hooks, state, store, training, watch
+from triage.explainers import chat_models
+from triage.explainers.base import SHUTDOWN_WARN_DAYS
+from triage.hooks import Finding
 from triage.models import ModelStatus, ModelVersion, WorkerHeartbeat
 
 MIN_FREE_BYTES = 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check's result."""
-
-    name: str
-    healthy: bool
-    detail: str
-    fix: str = ""
+LLM_SECONDS = 5.0
 
 
 def database() -> Finding:
@@ -107,17 +99,40 @@ def model_store() -> Finding:
 
 
 def llm() -> Finding:
-    """The LLM endpoint answers, when there is one."""
+    """The language model can be reached, is offered, and stays."""
     if not settings.LLM_BASE_URL:
         return Finding("llm", True, "none configured: alerts are explained from evidence alone")
-    request = urllib.request.Request(  # noqa: S310 - the operator's own setting
-        f"{settings.LLM_BASE_URL.rstrip('/')}/models", headers={"Authorization": f"Bearer {settings.LLM_API_KEY}"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - the operator's own setting
-            return Finding("llm", True, f"{settings.LLM_MODEL} ({settings.LLM_DATA_POLICY})")
-    except (OSError, ValueError) as error:
-        return Finding("llm", False, str(error), "Check LLM_BASE_URL and LLM_API_KEY; alerts keep their evidence text.")
+    return _model("llm", "LLM", settings.LLM_BASE_URL, settings.LLM_API_KEY, settings.LLM_MODEL)
+
+
+def large_llm() -> Finding:
+    """The same for the larger model."""
+    if not settings.LLM_LARGE_BASE_URL:
+        return Finding("larger llm", True, "none configured: there is only the first model")
+    key = settings.LLM_LARGE_API_KEY
+    return _model("larger llm", "LLM_LARGE", settings.LLM_LARGE_BASE_URL, key, settings.LLM_LARGE_MODEL)
+
+
+def _model(name: str, prefix: str, base_url: str, api_key: str, model: str) -> Finding:
+    """Return what the endpoint's list says about a model; under policy off it is not asked."""
+    if settings.LLM_DATA_POLICY == "off":
+        return Finding(name, True, "not asked: the data policy is off")
+    found = chat_models.look_up(base_url=base_url, api_key=api_key, model=model, timeout=LLM_SECONDS)
+    if not found.reachable or found.is_denied:
+        fix = f"Check {prefix}_BASE_URL and {prefix}_API_KEY; alerts keep their evidence text."
+        return Finding(name, False, found.note, fix)
+    if found.listed is False:
+        return Finding(name, False, f"{model}: {found.note}", f"Set {prefix}_MODEL to one that is offered.")
+    days = found.days_left(timezone.now().date())
+    successor = f"Set {prefix}_MODEL to its successor, after manage.py evaluate_llm."
+    if days is not None and days < 0:
+        return Finding(name, False, f"{model} was shut down on {found.shutdown_date}", successor)
+    if days is not None:
+        soon = f"{model} will be shut down on {found.shutdown_date}, in {days} days"
+        return Finding(name, True, soon, successor, warning=days < SHUTDOWN_WARN_DAYS)
+    if found.listed is None:
+        return Finding(name, True, f"{model}: {found.note}", "Ask the provider how long it stays.", warning=True)
+    return Finding(name, True, f"{model} is offered ({settings.LLM_DATA_POLICY}); no shutdown is announced")
 
 
 def hosts() -> Finding:
@@ -128,7 +143,7 @@ def hosts() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    database, migrations, broker, workers, champion_model, backlog, sources, disk, model_store, llm, hosts,
+    database, migrations, broker, workers, champion_model, backlog, sources, disk, model_store, llm, large_llm, hosts,
 )  # fmt: skip
 
 
@@ -143,4 +158,4 @@ def examine() -> list[Finding]:
         if check is migrations and not findings[0].healthy:
             continue
         findings.append(check())
-    return findings
+    return findings + (hooks.findings() if all(finding.healthy for finding in findings[:2]) else [])

@@ -141,6 +141,13 @@ document.addEventListener("pointerover", (event) => {
 document.addEventListener("pointerout", (event) => {
   if (event.target.closest?.("[data-cite]")) light("", false);
 });
+document.addEventListener("focusin", (event) => {
+  const cite = event.target.closest?.("[data-cite]");
+  if (cite) light(cite.dataset.cite, true);
+});
+document.addEventListener("focusout", (event) => {
+  if (event.target.closest?.("[data-cite]")) light("", false);
+});
 
 // Keys: never with a modifier, never while typing.
 const typing = (element) => element.closest?.("input, textarea, select, [contenteditable]");

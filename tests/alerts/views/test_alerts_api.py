@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from alerts.models import AuditEntry, Verdict
+from alerts.models import Alert, AuditEntry, Verdict
+from tests.alerts.explained import by_model, failed
 from tests.alerts.rows import make_alert, make_full_alert
 from tests.factories import make_source
 from triage.authentication import hash_token
@@ -54,10 +55,38 @@ def test_one_alert_with_all_it_rests_on(api):
     assert api("GET", "alerts/999999")[0] == 404
 
 
+def test_an_explanation_says_what_holds_and_what_it_cost(api):
+    finding = {"event_id": 7, "field": "url.path", "why": "claims to be harmless", "excerpt": "just a test"}
+    parts = {"prefilter": "medium", "model": "high"}
+    alert = make_alert(make_source(), injection_suspected=True, injection_findings=[finding], severity_parts=parts)
+    by_model(alert)
+    failed(alert, "timeout")
+    body = api("GET", f"alerts/{alert.pk}", token="token-read")[1]
+    assert (body["injection_suspected"], body["injection_findings"], body["severity_parts"]) == (True, [finding], parts)
+    told = body["explanation"]
+    assert (told["cost"], told["tier"], told["inherited"]) == ({"usd": 0.00137, "basis": "measured"}, "small", False)
+    assert {name: told["grounding"][name] for name in ("grounded", "miscited", "struck", "claims")} == {
+        "grounded": 1,
+        "miscited": 1,
+        "struck": 1,
+        "claims": 3,
+    }
+    assert [(one["reason"], one["model"]) for one in body["explanation_failures"]] == [("timeout", "small-1")]
+    listed = api("GET", "alerts")[1]["alerts"][0]
+    assert (listed["injection_suspected"], listed["severity_parts"]) == (True, parts)
+
+
+def test_an_explanation_without_a_model_has_neither_grounding_nor_cost(api):
+    told = api("GET", f"alerts/{make_full_alert(make_source()).pk}")[1]["explanation"]
+    assert (told["grounding"], told["cost"], told["tier"], told["inherited"]) == (None, None, None, False)
+
+
 def test_a_blind_audit_tells_the_api_nothing_either(api):
     alert = make_full_alert(make_source(), origin="blind_audit", inclusion_probability=0.1, worth=0.5)
+    Alert.objects.filter(pk=alert.pk).update(injection_suspected=True, injection_findings=[{"why": "w"}])
     body = api("GET", f"alerts/{alert.pk}")[1]
     assert body["worth"] is None
+    assert (body["injection_suspected"], body["severity_parts"], body["injection_findings"]) == (None, None, [])
     assert (body["score"], body["p_value"], body["severity"], body["explanation"]) == (None, None, None, None)
     assert (body["events"][0]["score"], body["events"][0]["reasons"]) == (None, [])
 

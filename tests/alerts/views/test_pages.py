@@ -163,7 +163,7 @@ def test_a_failed_explanation_is_shown_as_a_failure(page):
     alert = make_alert(make_source(), explanation_state="failed")
     Explanation.objects.create(alert=alert, explainer="llm", failure="timeout", failure_detail="no answer in 60 s")
     text = page.get(f"/alerts/{alert.pk}/").text
-    assert "Explanation failed: timeout." in text
+    assert "<strong>No explanation: timeout.</strong> The language model did not answer in time." in text
     assert "no answer in 60 s" in text
 
 

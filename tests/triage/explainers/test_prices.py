@@ -65,3 +65,17 @@ def test_the_estimate_before_a_call_counts_the_longest_answer():
 def test_odd_models_and_counts_never_raise(model, asked, answered):
     cost = settle(models=(model,), input_tokens=asked, output_tokens=answered)
     assert (cost.usd is None) is (cost.basis == "unknown")
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_not_ascii_counts_as_a_token_for_each_byte(text):
+    plain = sum(character.isascii() for character in text)
+    tokens = prices.estimated_tokens(prices.length(text))
+    others = len(text.encode()) - plain
+    assert tokens >= others + plain / prices.CHARACTERS_PER_TOKEN - 1e-6
+    assert tokens <= others + plain / prices.CHARACTERS_PER_TOKEN + 2
+    assert 3 * tokens >= len(text.encode())  # three exchanges' money pays for one token per byte
+
+
+def test_lone_surrogates_have_a_length_too():
+    assert prices.length("\ud800") == 6

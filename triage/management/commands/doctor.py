@@ -15,9 +15,9 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         findings = diagnosis.examine()
         for finding in findings:
-            mark = "ok  " if finding.healthy else "FAIL"
+            mark = "FAIL" if not finding.healthy else "warn" if finding.warning else "ok  "
             self.stdout.write(f"{mark} {finding.name}: {finding.detail}")
-            if not finding.healthy:
+            if not finding.healthy or finding.warning:
                 self.stdout.write(f"     fix: {finding.fix}")
         if not all(finding.healthy for finding in findings):
             raise SystemExit(1)

@@ -1,0 +1,176 @@
+"""Which alerts share a key, and how an answer's values become another alert's."""
+
+from dataclasses import replace
+
+import pytest
+
+from triage.contracts import Claim, EvidenceLine, ExplanationAnswer, ExplanationRequest, Reason
+from triage.explainers import clusters, grounding, lines
+
+KIND = {"parser": "sshd", "category": "authentication", "action": "login", "code": "", "template": "a" * 64}
+FIELDS = {
+    "@timestamp": "2026-03-01T14:02:11Z",
+    "event.action": "login",
+    "event.outcome": "failure",
+    "user.name": "alice",
+    "host.name": "db-1",
+    "source.ip": "203.0.113.9",
+    "source.port": "50122",
+    "process.pid": "811",
+    "process.name": "sshd",
+    "process.command_line": "whoami",
+    "http.response.status_code": "404",
+    "network.bytes": "4711",
+    "message": "Failed password for alice from 203.0.113.9 port 50122 ssh2",
+}
+REASON = Reason(
+    "user_host_new", "alice never logged in on db-1", 0.7, ("user.name", "host.name"), "", "0 of 12,000 events"
+)
+
+
+def request(context=(), *, reasons=(REASON,), severity="medium", techniques=("T1110",), user=None, **changes):
+    """Return a request about ``FIELDS`` with some changed; dots are written as two underscores."""
+    fields = FIELDS | {name.replace("__", "."): value for name, value in changes.items()}
+    user = user or fields["user.name"]
+    evidence = [lines.field_line(number, name, value) for number, (name, value) in enumerate(fields.items(), 1)]
+    texts = [
+        (lines.SCORE, f"{user} never logged in on {fields['host.name']}"),
+        *((lines.CONTEXT, text) for text in context),
+    ]
+    evidence += [EvidenceLine(len(evidence) + n, origin, text) for n, (origin, text) in enumerate(texts, 1)]
+    return ExplanationRequest(
+        title="t",
+        severity=severity,
+        entity=f"user:{fields['user.name']}",
+        evidence=tuple(evidence),
+        reasons=tuple(reasons),
+        techniques=tuple(techniques),
+        identifiers=(
+            ("user", fields["user.name"]), ("host", fields["host.name"]), ("address", fields["source.ip"]),
+        ),
+    )  # fmt: skip
+
+
+def key(asked, *, kind=KIND, events=3, model="m", policy="pseudonymise", prompt="p"):
+    return clusters.cluster_key(asked, kind=kind, events=events, model=model, policy=policy, prompt_sha256=prompt)
+
+
+OTHERS = {
+    "user.name": "bob.smith", "host.name": "web-7.example", "source.ip": "198.51.100.77", "source.port": "4022",
+    "process.pid": "23411", "@timestamp": "2026-05-11T03:00:59Z", "network.bytes": "9999",
+    "message": "Failed password for bob.smith from 198.51.100.77 port 4022 ssh2",
+}  # fmt: skip
+
+
+def other(**changes):
+    return request(**{name.replace(".", "__"): value for name, value in (OTHERS | changes).items()})
+
+
+def test_what_differs_by_name_time_number_and_address_only_shares_a_key():
+    assert key(request()) == key(other(), events=9)
+    assert key(request(context=["1 event is in this alert."])) == key(other())
+    assert len(key(request())) == 64
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event__outcome": "success"},
+        {"process__command_line": "rm -rf /"},
+        {"process__name": "bash"},
+        {"http__response__status_code": "200"},
+        {"network__bytes": "47110000"},
+        {"source__ip": "10.0.0.9"},
+        {"user__name": "root", "message": "Failed password for root from 203.0.113.9 port 50122 ssh2"},
+        {"message": "Accepted password for alice from 203.0.113.9 port 50122 ssh2"},
+        {"url__path": "/admin"},
+        {"severity": "high"},
+        {"techniques": ()},
+        {"reasons": ()},
+        {"reasons": (replace(REASON, feature="burst"),)},
+        {"reasons": (replace(REASON, fields=("user.name",)),)},
+        {"reasons": (replace(REASON, baseline="3 of 12,000 events"),)},
+    ],
+)
+def test_what_differs_in_meaning_does_not(changes):
+    assert key(request(**changes)) not in ("", key(request()))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "n"}, {"policy": "raw"}, {"prompt": "q"}, {"events": 10}, {"kind": KIND | {"action": "logout"}},
+        {"kind": KIND | {"template": "b" * 64}},
+    ],
+)  # fmt: skip
+def test_nor_what_is_asked_otherwise(changes):
+    assert key(request(), **changes) not in ("", key(request()))
+
+
+def test_the_baseline_may_grow_without_ending_the_sharing():
+    grown = request(reasons=(replace(REASON, baseline="0 of 1,204,331 events"),))
+    assert key(grown) == key(request())
+
+
+def test_what_was_cut_off_or_has_no_template_shares_nothing():
+    assert key(request(process__command_line="a" * 5000)) == ""
+    assert key(request(), kind={"template": ""}) == ""
+    assert key(request(), kind={}) == ""
+
+
+ANSWER = ExplanationAnswer(
+    what_happened=(
+        Claim("A login of alice on db-1 from 203.0.113.9 failed at 2026-03-01T14:02:11Z.", (1, 3, 4, 5, 6), "grounded"),
+        Claim("198.51.100.1 did it.", (6,), "struck", ("198.51.100.1 is in no evidence line",)),
+    ),
+    why_it_matters=(Claim("alice never logged in on db-1.", (14,), "grounded"),),
+    why_it_may_be_benign=(),
+    next_checks=("Ask alice about port 50122.",),
+    suggested_verdict="tp_no_impact",
+    confidence="medium",
+    techniques=("T1110",),
+    explainer="openai_chat",
+    model="m",
+    prompt_version="v3",
+    details={"call": {"request_id": "r-1"}},
+    severity="high",
+)
+
+
+def test_an_answer_is_filled_with_the_other_alerts_own_values_and_stands_there():
+    held = clusters.slotted(request(), ANSWER)
+    assert "alice" not in str(held)
+    assert "203.0.113.9" not in str(held)
+    filled = clusters.fill(held, other())
+    assert [claim.text for claim in filled.what_happened] == [
+        "A login of bob.smith on web-7.example from 198.51.100.77 failed at 2026-05-11T03:00:59Z."
+    ]
+    assert filled.what_happened[0].evidence == (1, 3, 4, 5, 6)
+    assert filled.why_it_matters[0].text == "bob.smith never logged in on web-7.example."
+    assert filled.next_checks == ("Ask bob.smith about port 4022.",)
+    assert (filled.suggested_verdict, filled.severity, filled.techniques) == ("tp_no_impact", "high", ("T1110",))
+    assert "call" not in filled.details
+    checked = grounding.check(other(), filled)
+    assert (checked.struck, checked.demoted) == (0, "")
+
+
+def test_a_value_or_a_line_that_is_missing_makes_no_answer():
+    held = clusters.slotted(request(), ANSWER)
+    fewer = replace(other(), evidence=other().evidence[:5])
+    assert clusters.fill(held, fewer) is None
+    cited = clusters.slotted(request(context=["5 events are in this alert."]), replace(
+        ANSWER, why_it_matters=(Claim("5 events came together.", (15,), "grounded"),)
+    ))  # fmt: skip
+    assert clusters.fill(cited, other()) is None
+
+
+def test_marks_in_a_models_text_are_no_slots():
+    tricky = replace(ANSWER, next_checks=("Look at \u27e6event:user.name:1#0\u27e7.",))
+    held = clusters.slotted(request(), tricky)
+    assert clusters.fill(held, request()).next_checks == ("Look at  event:user.name:1#0 .",)
+
+
+def test_values_inside_longer_words_are_left_alone():
+    short = replace(ANSWER, next_checks=("malice and db-12 and 203.0.113.90 are others.",))
+    held = clusters.slotted(request(), short)
+    assert held["next_checks"] == ["malice and db-12 and 203.0.113.90 are others."]
