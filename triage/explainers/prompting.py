@@ -17,7 +17,7 @@ from typing import Any
 from triage.contracts import ExplanationRequest
 from triage.explainers import lines
 
-VERSION = "v2"
+VERSION = "v3"
 MAX_LINES = 60
 MAX_LINE = 600
 #: After a model said that the question is too long for it.

@@ -100,7 +100,7 @@ def test_a_model_answers_after_the_evidence_is_stored(alert, use_llm):
         assert explaining.explain_pending() == 1
     assert rows(alert) == [("evidence", ""), ("openai_chat", "")]
     row = alert.explanations.first()
-    assert (row.model, row.prompt_version, row.input_tokens, row.output_tokens) == ("tiny", "v2", 321, 45)
+    assert (row.model, row.prompt_version, row.input_tokens, row.output_tokens) == ("tiny", "v3", 321, 45)
     claim = {"text": "A login.", "evidence": [1, 2], "status": "grounded", "problems": []}
     assert row.answer["what_happened"] == [claim]
     assert (row.purpose, row.tier, row.inherited, row.shared) == ("explain", "small", False, None)

@@ -53,7 +53,7 @@ def test_a_good_answer_is_checked_and_recorded():
     assert answer.what_happened == (Claim("A login.", (1, 2)),)
     assert answer.why_it_may_be_benign == ()
     assert (answer.suggested_verdict, answer.confidence, answer.techniques) == ("benign_tp", "medium", ("T1078",))
-    assert (answer.explainer, answer.model, answer.prompt_version) == ("openai_chat", "tiny", "v2")
+    assert (answer.explainer, answer.model, answer.prompt_version) == ("openai_chat", "tiny", "v3")
     assert (answer.input_tokens, answer.output_tokens) == (321, 45)
     assert answer.latency_ms is not None
     assert answer.latency_ms >= 0

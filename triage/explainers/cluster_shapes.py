@@ -1,0 +1,328 @@
+"""What of an alert's evidence is the same for all alerts of its kind, and what is its own.
+
+Handed: the evidence of an alert. Hands on: a :class:`Shape` for each line: a skeleton of what carries meaning, and the
+tokens that only tell one case from the next: names, addresses, times, identifiers, and numbers (of which the order of
+magnitude stays in the skeleton). A token that is a known name is labelled by the field that holds it, so that "alice
+changed her own password" and "alice changed bob's" have two skeletons. Words are never tokens, and in command lines
+neither are short numbers and readable blobs.
+
+Marks in a skeleton stand between two control characters, which no evidence line can contain.
+"""
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from triage import ecs
+from triage.contracts import EvidenceLine, ExplanationRequest, Reason
+from triage.explainers import lines
+from triage.explainers.grounding_text import is_plain
+
+OPEN, CLOSE = "\x01", "\x02"
+MAX_NAME, MAX_NAME_WORDS = 64, 3
+#: A cut message varies in where it was cut: so much of its skeleton counts; the alert's template covers the rest.
+MAX_CUT_SKELETON = 120
+#: Destination ports from here on are handed out by chance.
+EPHEMERAL_PORT = 32_768
+#: Accounts and names that mean the same everywhere stay what they are.
+WELL_KNOWN = frozenset(
+    {
+        "root", "admin", "administrator", "system", "guest", "nobody", "daemon", "www-data", "apache", "nginx",
+        "postgres", "mysql", "oracle", "sshd", "local service", "network service", "anonymous", "anonymous logon",
+        "krbtgt", "test", "ubuntu", "ec2-user", "localhost", "127.0.0.1", "::1", "0.0.0.0", "169.254.169.254", "-",
+        "unknown", "null", "none", "nt authority", "nt authority\\system", "window manager", "font driver host",
+    }
+)  # fmt: skip
+_COMMAND = re.compile(r"(?:command_line|args|script_block_text|cmdline|command|title|query|body\.content)$")
+_SINGLE = re.compile(
+    r"(?:^|[._])(?:id|pid|tid|ppid|uid|gid|guid|uuid|serial|serial_number|sequence|offset|entity_id|record_id|logon_id|"
+    r"session_id|request_id|trace_id|activity_id|connection_id|ephemeral_id|correlation_id)$|^(?:source|client)\.port$",
+    re.IGNORECASE,
+)
+#: Identifiers of a kind of thing, not of one thing.
+_KIND_IDS = ("rule.", "threat.", "vulnerability.", "winlog.event_id", "event.code")
+_MEANT = re.compile(
+    r"(?:code|status|type|version|level|protocol|iana_number|severity|priority|facility|flags?|event_?id|rule\.\w+)$",
+    re.IGNORECASE,
+)
+_ACCOUNT_ID = re.compile(r"(?:user|group)(?:\.\w+)?\.id$")
+_WELL_KNOWN_ID = re.compile(r"0|S-1-\d{1,2}(?:-\d{1,3}){1,2}")
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_TIMES = (
+    r"(?P<time>(?<!\d)\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
+    rf"|\b{_MONTH} {{1,2}}\d{{1,2}}(?: \d{{4}})? \d\d:\d\d:\d\d\b|\b\d{{1,2}}/{_MONTH}/\d{{4}}:\d\d:\d\d:\d\d(?: [+-]\d{{4}})?"
+    r"|(?<![\w:.])\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?(?![\w:]))"
+)
+_UNIQUE = (
+    r"(?P<mac>(?<![\w:])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:]))"
+    r"|(?P<address>(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d))"
+    r"|(?P<guid>(?<!\w)[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?!\w))"
+    r"|(?P<sid>(?<!\w)S-1-5-21(?:-\d{1,10}){3,4}(?!\d))"
+    r"|(?P<hex>(?<!\w)(?:0x[0-9A-Fa-f]{1,40}|(?=[A-Fa-f]{0,127}\d)(?=\d{0,127}[A-Fa-f])[0-9A-Fa-f]{8,128})(?!\w))"
+)
+_BLOB = r"(?P<blob>(?<![\w+])(?=[A-Za-z+]{0,200}\d)[A-Za-z0-9+_]{20,512}={0,2}(?!\w))"
+_NUMBER = (
+    r"(?P<number>(?<![\w.])\d{1,3}(?:,\d{3})+(?![\w,])|(?<![\w.])\d+(?:\.\d+)*(?:e[+-]?\d{1,3})?(?!\w))|(?P<run>\d{4,})"
+)
+_TEXT = re.compile(f"{_TIMES}|{_UNIQUE}|{_BLOB}|{_NUMBER}")
+_SCRIPT = re.compile(f"{_TIMES}|{_UNIQUE}|{_BLOB}|(?P<run>\\d{{5,}})")
+#: In front of a number in free text: what the number is, and that it says what happened.
+_TELLING = re.compile(
+    r"(?:code|status|error|errno|exit|returned|result|response|type|level|severity|dpt|dport|dst_?port|to port|"
+    r"destination port|HTTP/[\d.]{1,3}\")[\s=:\"]{0,3}$",
+    re.IGNORECASE,
+)
+_USUAL = re.compile(r"(?<=most often )(?:with )?(?P<usual>[^()]{1,80}?)(?= \()")
+_PIECES = re.compile(r"[^A-Za-z]+")
+Piece = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One evidence line: ``place`` names it in every alert of the kind, ``tokens`` are ``(label, value)`` in order.
+
+    A label that begins with ``=`` belongs to a known name: equal labels are equal values.
+    """
+
+    place: str
+    number: int
+    skeleton: str
+    tokens: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of one alert: lower-case value -> label, such as ``=user.name``."""
+
+    labels: Mapping[str, str]
+    kinds: Mapping[str, str]
+
+    def pattern(self, text: str) -> re.Pattern[str] | None:
+        """Return what finds those names that occur in a text, longest first; None when none does."""
+        lowered = text.lower()
+        found = sorted((name for name in self.labels if name in lowered), key=lambda name: (-len(name), name))
+        if not found:
+            return None
+        any_of = "|".join(re.escape(name) for name in found)
+        return re.compile(rf"(?<!\w)(?<!\d\.)(?:{any_of})(?!\w)(?!\.\d)", re.IGNORECASE)
+
+
+def shapes(request: ExplanationRequest) -> tuple[Shape, ...]:
+    """Return the shape of every evidence line, in order; never raises."""
+    names = names_of(request)
+    counted: dict[str, int] = {}
+    found = []
+    for line, reason in _with_reasons(request):
+        stem, pieces = _pieces(line, reason, names)
+        skeleton = "".join(text for text, _ in pieces)
+        place = stem or f"{line.origin}:{hashlib.sha256(skeleton.encode()).hexdigest()[:12]}"
+        counted[place] = counted.get(place, 0) + 1
+        place = place if counted[place] == 1 else f"{place}#{counted[place]}"
+        tokens = tuple((text.strip(OPEN + CLOSE), token) for text, token in pieces if token is not None)
+        found.append(Shape(place, line.number, skeleton, tokens))
+    return tuple(found)
+
+
+def names_of(request: ExplanationRequest) -> Names:
+    """Return the names that may differ within a kind, each labelled by the first field that holds it."""
+    owners: dict[str, str] = {}
+    for name, value in sorted(pair for line in request.evidence if (pair := lines.read_field(line))):
+        for item in {value, *value.split(", ")}:
+            owners.setdefault(item.lower(), name)
+    labels, kinds = {}, {}
+    for kind, value in _identifiers(request):
+        lowered = value.lower()
+        if lowered not in labels and is_name(kind, value):
+            side = f"{_side(value)}:" if kind == "address" else ""
+            labels[lowered], kinds[lowered] = f"={side}{owners.get(lowered, kind)}", kind
+    return Names(labels, kinds)
+
+
+def _identifiers(request: ExplanationRequest) -> Iterator[tuple[str, str]]:
+    yield from request.identifiers
+    kind, _, value = request.entity.partition(":")
+    if kind in {"user", "host", "address"}:
+        yield kind, value
+
+
+def is_name(kind: str, value: str) -> bool:
+    """Tell whether a value is nothing but a name: no word with a meaning, no sentence, no account every system has.
+
+    >>> is_name("user", "m.keller"), is_name("user", "root"), is_name("user", "Failed"), is_name("address", "10.0.0.7")
+    (True, False, False, True)
+    >>> is_name("user", "this.was.approved.by.security"), is_name("host", "db-17.corp.example")
+    (False, True)
+    """
+    if not 1 < len(value) <= MAX_NAME or value.lower() in WELL_KNOWN:
+        return False
+    if kind == "address":
+        return bool(_side(value))
+    if is_plain(value) or len(value.split()) > MAX_NAME_WORDS or any(is_plain(word) for word in value.split()):
+        return False
+    words = [word for word in _PIECES.split(value) if len(word) > 2]
+    return any(character.isalnum() for character in value) and sum(is_plain(word) for word in words) < MAX_NAME_WORDS
+
+
+def _side(text: str) -> str:
+    """Return which side an address is on, empty for what is none."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    for side in ("loopback", "multicast", "link_local", "unspecified"):
+        if getattr(found, f"is_{side}"):
+            return side
+    return "inside" if found.is_private else "outside"
+
+
+def _with_reasons(request: ExplanationRequest) -> Iterator[tuple[EvidenceLine, Reason | None]]:
+    """Yield each line with the reason that it tells, for lines of the score."""
+    told = [line for line in request.evidence if line.origin == lines.SCORE]
+    known = dict(zip((line.number for line in told), request.reasons, strict=False))
+    for line in request.evidence:
+        yield line, known.get(line.number) if len(told) == len(request.reasons) else None
+
+
+def _pieces(line: EvidenceLine, reason: Reason | None, names: Names) -> tuple[str, list[Piece]]:
+    """Return the field of a line (empty for other lines) and its text in pieces of ``(skeleton, token or None)``."""
+    pair = lines.read_field(line)
+    if pair is None:
+        return "", list(_told(line, reason, names))
+    name, value = pair
+    pieces = list(_field(name, value, names))
+    if name == "message" and value.endswith("…"):
+        pieces = list(_beginning(pieces))
+    # The mark of a line that an attacker wrote is part of what the model sees.
+    return name, [(f"{name}{lines.UNTRUSTED if lines.UNTRUSTED in line.text else ''}: ", None), *pieces]
+
+
+def _beginning(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield the first pieces of a cut text, up to a fixed length of its skeleton."""
+    left = MAX_CUT_SKELETON
+    for text, token in pieces:
+        if left <= 0 or (token is not None and len(text) > left):
+            return
+        yield text[:left], token
+        left -= len(text)
+
+
+def _field(name: str, value: str, names: Names) -> Iterator[Piece]:
+    lowered = value.lower()
+    if lowered in names.labels:
+        yield _mark(names.labels[lowered]), value
+    elif name == "@timestamp":
+        yield _mark("time"), value
+    elif _is_single(name):
+        told = _WELL_KNOWN_ID.fullmatch(value) and _ACCOUNT_ID.search(name)
+        yield (value, None) if told else (_mark("id"), value)
+    elif value.isdecimal() and _is_meant(name, value):
+        yield value, None
+    else:
+        pattern = _SCRIPT if _COMMAND.search(name) else _TEXT
+        yield from _text(value, names, pattern, _text_word)
+
+
+def _is_single(name: str) -> bool:
+    if name.startswith(_KIND_IDS):
+        return False
+    return name in ecs.INSTANCE_FIELDS or _SINGLE.search(name) is not None
+
+
+def _is_meant(name: str, value: str) -> bool:
+    if name in {"destination.port", "server.port"}:
+        return int(value[:12]) < EPHEMERAL_PORT
+    return _MEANT.search(name) is not None
+
+
+def _told(line: EvidenceLine, reason: Reason | None, names: Names) -> Iterator[Piece]:
+    """Yield the pieces of a sentence of ours: of a reason's baseline only "none" and "some" count."""
+    if line.origin != lines.SCORE:
+        yield from _text(line.text, names, _TEXT, _text_word)
+        return
+    observed = re.split(r"[;(]", line.text, maxsplit=1)[0]
+    yield from _text(observed, names, _TEXT, _text_word)
+    rest, end = line.text[len(observed) :], 0
+    if reason is not None and any(_naming(name) for name in reason.fields):
+        # A usual value of a naming field is somebody else's name.
+        for match in _USUAL.finditer(rest):
+            yield from _text(rest[end : match.start("usual")], names, _TEXT, _baseline_word)
+            yield _mark("usual"), match["usual"]
+            end = match.end()
+    yield from _text(rest[end:], names, _TEXT, _baseline_word)
+
+
+def _naming(name: str) -> bool:
+    return name.startswith(("user.", "host.", "related.")) or name.endswith((".ip", ".address", ".domain", ".mac"))
+
+
+def _text(
+    text: str, names: Names, pattern: re.Pattern[str], word: Callable[[re.Match[str]], str]
+) -> Iterator[Piece]:
+    """Yield free text in pieces: known names first, then what looks unique."""
+    known, end = names.pattern(text), 0
+    for match in known.finditer(text) if known else ():
+        yield from _unknown(text, end, match.start(), pattern, word)
+        yield _mark(names.labels.get(match.group().lower(), "=name")), match.group()
+        end = match.end()
+    yield from _unknown(text, end, len(text), pattern, word)
+
+
+def _unknown(
+    text: str, start: int, end: int, pattern: re.Pattern[str], word: Callable[[re.Match[str]], str]
+) -> Iterator[Piece]:
+    last = start
+    for match in pattern.finditer(text, start, end):
+        told = word(match)
+        if told != match.group():
+            yield text[last : match.start()], None
+            yield told, match.group()
+            last = match.end()
+    yield text[last:end], None
+
+
+def _text_word(match: re.Match[str]) -> str:
+    """Return what stands for something unique: its sort, an address's side, a number's order of magnitude."""
+    kind, text = match.lastgroup or "", match.group()
+    if kind == "address":
+        side = _side(text)
+        return _mark(side) if side and text not in WELL_KNOWN else text
+    if kind in {"blob", "hex"}:
+        return text if _readable(kind, text) else _mark(kind)
+    if kind not in {"number", "run"}:
+        return _mark(kind)
+    if _TELLING.search(match.string[max(match.start() - 24, 0) : match.start()]):
+        return text
+    if not text.replace(",", "").isdecimal():
+        return _mark("decimal")
+    return text if text in {"0", "1"} else _mark(f"number{len(text.replace(',', ''))}")
+
+
+def _baseline_word(match: re.Match[str]) -> str:
+    told = _text_word(match)
+    return _mark("number") if told.startswith(f"{OPEN}number") or told == "1" else told
+
+
+def _mark(label: str) -> str:
+    return f"{OPEN}{label}{CLOSE}"
+
+
+def _readable(kind: str, text: str) -> bool:
+    """Tell whether a blob holds text once it is decoded: then it is a payload, not an identifier.
+
+    >>> _readable("blob", "d2hvYW1pIC9hbGwgL2ZvIGxpc3Q="), _readable("blob", "9f8K2mQx7Lr4Tz1Vb6Yc3Wd5")
+    (True, False)
+    """
+    try:
+        if kind == "hex":
+            raw = bytes.fromhex(text.removeprefix("0x").rjust(2, "0"))
+        else:
+            stem = text.rstrip("=")
+            raw = base64.b64decode(stem[: len(stem) // 4 * 4], validate=True)
+    except (ValueError, binascii.Error):
+        return False
+    seen = raw.replace(b"\0", b"")
+    return len(seen) >= 4 and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in seen)
