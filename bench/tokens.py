@@ -24,11 +24,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from triage.explainers import prices, prompting
 
+ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS, LINES, MOST_RECORDS, HOSTILE = 10, 40, 20_000, 600
 
 

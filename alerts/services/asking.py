@@ -247,11 +247,11 @@ def _put(question: Question, chosen: Endpoint, purpose: str, request: Explanatio
             tier=chosen.tier,
             endpoint=chosen.base_url,
             model=chosen.model,
-            characters=_characters(request),
+            characters=prompting.characters(request),
             max_answer_tokens=MAX_ANSWER_TOKENS,
         )
     except spending.OverBudgetError as error:
-        return replace(_failed(chosen, purpose, ExplanationError("budget", str(error))), until=_end_of(error.period))
+        return replace(_failed(chosen, purpose, ExplanationError("budget", str(error))), until=error.until)
     try:
         answer = _call(question, chosen, request)
     except ExplanationError as error:
@@ -296,25 +296,6 @@ def _call(question: Question, chosen: Endpoint, request: ExplanationRequest) -> 
         fault = f"{type(error).__name__} in the explainer"
         raise ExplanationError("invalid", fault, details={"call": None}) from error  # it may have cost its money
     return answer
-
-
-def _characters(request: ExplanationRequest) -> int:
-    """Return the length of all that will be sent, before names are replaced by shorter ones."""
-    return sum(len(message["content"]) for message in prompting.messages(request, nonce="", hide=str))
-
-
-def _end_of(period: str) -> dt.datetime | None:
-    """Return when a period's money is new again; None for no period, as when a price is missing.
-
-    >>> _end_of("2026-12"), _end_of("2026-02-28").day
-    (datetime.datetime(2027, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), 1)
-    """
-    if not period:
-        return None
-    if len(period) == len("2026-12-31"):
-        return dt.datetime.fromisoformat(period).replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
-    year, month = (int(part) for part in period.split("-"))
-    return dt.datetime(year + month // 12, month % 12 + 1, 1, tzinfo=dt.UTC)
 
 
 def _failed(chosen: Endpoint, purpose: str, error: ExplanationError) -> Failure:

@@ -32,7 +32,9 @@ class Lease:
 
 
 def key(alert: Alert, request: ExplanationRequest, *, model: str, policy: str) -> str:
-    """Return the key of the alerts that may share this one's answer, empty when none may."""
+    """Return the key of the alerts that may share this one's answer, empty when none may or sharing is off."""
+    if not settings.LLM_SHARE_HOURS:
+        return ""
     return clusters.cluster_key(
         request,
         kind=alert.kind,
@@ -40,6 +42,7 @@ def key(alert: Alert, request: ExplanationRequest, *, model: str, policy: str) -
         model=model,
         policy=policy,
         prompt_sha256=prompting.prompt_hash(),
+        suspected=alert.injection_suspected,
     )
 
 

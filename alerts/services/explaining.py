@@ -141,6 +141,12 @@ def re_explain(*, alert_id: int, user: User, stronger: bool = False) -> Alert:
     return alert
 
 
+def make_due() -> int:
+    """Let alerts that wait for money or for an endpoint be tried now, as after a cap was raised; return how many."""
+    waiting = Alert.objects.filter(explanation_state=ExplanationState.PENDING, explanation_lease_until__isnull=False)
+    return waiting.update(explanation_lease_until=None)
+
+
 def _free() -> Q:
     """Return what can be claimed: waiting and due, or left behind by a process that died."""
     now = timezone.now()

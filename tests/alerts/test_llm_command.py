@@ -120,7 +120,8 @@ def test_status_looks_now_and_tells_what_is_known(settings, dana):
     assert left_alone.endswith(" s: timeout; end that with: llm resume")
     assert raw.startswith("  raw text: dana agreed on ")
     assert looked.startswith("  looked at ")
-    assert resumed == ([f"{name} is asked again."], [f"{name} was not left alone."])
+    tried = "0 alerts that waited for money or for the endpoint are tried now."
+    assert resumed == ([f"{name} is asked again.", tried], [f"{name} was not left alone.", tried])
 
 
 def test_without_a_model_status_says_so(settings):

@@ -23,7 +23,7 @@ from triage.explainers import lines
 from triage.explainers.grounding_text import is_plain
 
 OPEN, CLOSE = "\x01", "\x02"
-MAX_NAME, MAX_NAME_WORDS = 64, 3
+MAX_NAME, MAX_NAME_WORDS, MIN_SINGLE = 64, 3, 3
 #: A cut message varies in where it was cut: so much of its skeleton counts; the alert's template covers the rest.
 MAX_CUT_SKELETON = 120
 #: Destination ports from here on are handed out by chance.
@@ -33,15 +33,15 @@ WELL_KNOWN = frozenset(
     {
         "root", "admin", "administrator", "system", "guest", "nobody", "daemon", "www-data", "apache", "nginx",
         "postgres", "mysql", "oracle", "sshd", "local service", "network service", "anonymous", "anonymous logon",
-        "krbtgt", "test", "ubuntu", "ec2-user", "localhost", "127.0.0.1", "::1", "0.0.0.0", "169.254.169.254", "-",
+        "krbtgt", "test", "ubuntu", "ec2-user", "localhost", "127.0.0.1", "::1", "169.254.169.254", "-",
         "unknown", "null", "none", "nt authority", "nt authority\\system", "window manager", "font driver host",
     }
 )  # fmt: skip
 _COMMAND = re.compile(r"(?:command_line|args|script_block_text|cmdline|command|title|query|body\.content)$")
 _SINGLE = re.compile(
     r"(?:^|[._])(?:id|pid|tid|ppid|uid|gid|guid|uuid|serial|serial_number|sequence|offset|entity_id|record_id|logon_id|"
-    r"session_id|request_id|trace_id|activity_id|connection_id|ephemeral_id|correlation_id)$|^(?:source|client)\.port$",
-    re.IGNORECASE,
+    r"session_id|request_id|trace_id|activity_id|connection_id|ephemeral_id|correlation_id)$"
+    r"|(?:Logon|Process|Thread|Record|Activity|Handle|Session|Request)I[dD]$|G(?:uid|UID)$|^(?:source|client)\.port$"
 )
 #: Identifiers of a kind of thing, not of one thing.
 _KIND_IDS = ("rule.", "threat.", "vulnerability.", "winlog.event_id", "event.code")
@@ -54,7 +54,8 @@ _WELL_KNOWN_ID = re.compile(r"0|S-1-\d{1,2}(?:-\d{1,3}){1,2}")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _TIMES = (
     r"(?P<time>(?<!\d)\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
-    rf"|\b{_MONTH} {{1,2}}\d{{1,2}}(?: \d{{4}})? \d\d:\d\d:\d\d\b|\b\d{{1,2}}/{_MONTH}/\d{{4}}:\d\d:\d\d:\d\d(?: [+-]\d{{4}})?"
+    rf"|\b{_MONTH} {{1,2}}\d{{1,2}}(?: \d{{4}})? \d\d:\d\d:\d\d\b"
+    rf"|\b\d{{1,2}}/{_MONTH}/\d{{4}}:\d\d:\d\d:\d\d(?: [+-]\d{{4}})?"
     r"|(?<![\w:.])\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?(?![\w:]))"
 )
 _UNIQUE = (
@@ -62,7 +63,7 @@ _UNIQUE = (
     r"|(?P<address>(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d))"
     r"|(?P<guid>(?<!\w)[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?!\w))"
     r"|(?P<sid>(?<!\w)S-1-5-21(?:-\d{1,10}){3,4}(?!\d))"
-    r"|(?P<hex>(?<!\w)(?:0x[0-9A-Fa-f]{1,40}|(?=[A-Fa-f]{0,127}\d)(?=\d{0,127}[A-Fa-f])[0-9A-Fa-f]{8,128})(?!\w))"
+    r"|(?P<hex>(?<!\w)(?:0x[0-9A-Fa-f]{9,40}|(?=[A-Fa-f]{0,127}\d)(?=\d{0,127}[A-Fa-f])[0-9A-Fa-f]{8,128})(?!\w))"
 )
 _BLOB = r"(?P<blob>(?<![\w+])(?=[A-Za-z+]{0,200}\d)[A-Za-z0-9+_]{20,512}={0,2}(?!\w))"
 _NUMBER = (
@@ -100,15 +101,12 @@ class Names:
 
     labels: Mapping[str, str]
     kinds: Mapping[str, str]
+    #: The same for values that tell one record from another; only looked for in the message that repeats them.
+    singles: Mapping[str, str]
 
-    def pattern(self, text: str) -> re.Pattern[str] | None:
-        """Return what finds those names that occur in a text, longest first; None when none does."""
-        lowered = text.lower()
-        found = sorted((name for name in self.labels if name in lowered), key=lambda name: (-len(name), name))
-        if not found:
-            return None
-        any_of = "|".join(re.escape(name) for name in found)
-        return re.compile(rf"(?<!\w)(?<!\d\.)(?:{any_of})(?!\w)(?!\.\d)", re.IGNORECASE)
+    def of(self, field: str) -> Mapping[str, str]:
+        """Return what is looked for in a field's text."""
+        return {**self.singles, **self.labels} if field == "message" else self.labels
 
 
 def shapes(request: ExplanationRequest) -> tuple[Shape, ...]:
@@ -130,16 +128,22 @@ def shapes(request: ExplanationRequest) -> tuple[Shape, ...]:
 def names_of(request: ExplanationRequest) -> Names:
     """Return the names that may differ within a kind, each labelled by the first field that holds it."""
     owners: dict[str, str] = {}
+    singles: dict[str, str] = {}
     for name, value in sorted(pair for line in request.evidence if (pair := lines.read_field(line))):
-        for item in {value, *value.split(", ")}:
-            owners.setdefault(item.lower(), name)
-    labels, kinds = {}, {}
+        if _is_single(name) and len(value) >= MIN_SINGLE:
+            singles.setdefault(value.lower(), f"={name}")
+        owners.setdefault(value.lower(), name)
+        for position, item in enumerate(value.lower().split(", ")):
+            owners.setdefault(item, f"{name}[{position}]")
+    labels: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     for kind, value in _identifiers(request):
         lowered = value.lower()
         if lowered not in labels and is_name(kind, value):
             side = f"{_side(value)}:" if kind == "address" else ""
-            labels[lowered], kinds[lowered] = f"={side}{owners.get(lowered, kind)}", kind
-    return Names(labels, kinds)
+            owner = owners.get(lowered) or f"{kind} {sum(one == kind for one in kinds.values())}"
+            labels[lowered], kinds[lowered] = f"={side}{owner}", kind
+    return Names(labels, kinds, singles)
 
 
 def _identifiers(request: ExplanationRequest) -> Iterator[tuple[str, str]]:
@@ -211,19 +215,18 @@ def _beginning(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def _field(name: str, value: str, names: Names) -> Iterator[Piece]:
-    lowered = value.lower()
-    if lowered in names.labels:
-        yield _mark(names.labels[lowered]), value
+    if value.isdecimal() and _is_meant(name, value):
+        yield value, None
+    elif value.lower() in names.labels:
+        yield _mark(names.labels[value.lower()]), value
     elif name == "@timestamp":
         yield _mark("time"), value
     elif _is_single(name):
         told = _WELL_KNOWN_ID.fullmatch(value) and _ACCOUNT_ID.search(name)
         yield (value, None) if told else (_mark("id"), value)
-    elif value.isdecimal() and _is_meant(name, value):
-        yield value, None
     else:
         pattern = _SCRIPT if _COMMAND.search(name) else _TEXT
-        yield from _text(value, names, pattern, _text_word)
+        yield from _text(value, names.of(name), pattern, _text_word)
 
 
 def _is_single(name: str) -> bool:
@@ -240,19 +243,20 @@ def _is_meant(name: str, value: str) -> bool:
 
 def _told(line: EvidenceLine, reason: Reason | None, names: Names) -> Iterator[Piece]:
     """Yield the pieces of a sentence of ours: of a reason's baseline only "none" and "some" count."""
+    known = names.of("")
     if line.origin != lines.SCORE:
-        yield from _text(line.text, names, _TEXT, _text_word)
+        yield from _text(line.text, known, _TEXT, _text_word)
         return
     observed = re.split(r"[;(]", line.text, maxsplit=1)[0]
-    yield from _text(observed, names, _TEXT, _text_word)
+    yield from _text(observed, known, _TEXT, _text_word)
     rest, end = line.text[len(observed) :], 0
     if reason is not None and any(_naming(name) for name in reason.fields):
         # A usual value of a naming field is somebody else's name.
         for match in _USUAL.finditer(rest):
-            yield from _text(rest[end : match.start("usual")], names, _TEXT, _baseline_word)
+            yield from _text(rest[end : match.start("usual")], known, _TEXT, _baseline_word)
             yield _mark("usual"), match["usual"]
             end = match.end()
-    yield from _text(rest[end:], names, _TEXT, _baseline_word)
+    yield from _text(rest[end:], known, _TEXT, _baseline_word)
 
 
 def _naming(name: str) -> bool:
@@ -260,15 +264,25 @@ def _naming(name: str) -> bool:
 
 
 def _text(
-    text: str, names: Names, pattern: re.Pattern[str], word: Callable[[re.Match[str]], str]
+    text: str, names: Mapping[str, str], pattern: re.Pattern[str], word: Callable[[re.Match[str]], str]
 ) -> Iterator[Piece]:
     """Yield free text in pieces: known names first, then what looks unique."""
-    known, end = names.pattern(text), 0
+    known, end = _any_of(names, text), 0
     for match in known.finditer(text) if known else ():
         yield from _unknown(text, end, match.start(), pattern, word)
-        yield _mark(names.labels.get(match.group().lower(), "=name")), match.group()
+        yield _mark(names.get(match.group().lower(), "=name")), match.group()
         end = match.end()
     yield from _unknown(text, end, len(text), pattern, word)
+
+
+def _any_of(names: Iterable[str], text: str) -> re.Pattern[str] | None:
+    """Return what finds those names that occur in a text, longest first; None when none does."""
+    lowered = text.lower()
+    found = sorted((name for name in names if name in lowered), key=lambda name: (-len(name), name))
+    if not found:
+        return None
+    any_of = "|".join(re.escape(name) for name in found)
+    return re.compile(rf"(?<!\w)(?<!\d\.)(?:{any_of})(?!\w)(?!\.\d)", re.IGNORECASE)
 
 
 def _unknown(
@@ -289,7 +303,7 @@ def _text_word(match: re.Match[str]) -> str:
     kind, text = match.lastgroup or "", match.group()
     if kind == "address":
         side = _side(text)
-        return _mark(side) if side and text not in WELL_KNOWN else text
+        return _mark(side) if side not in {"", "unspecified"} and text not in WELL_KNOWN else text
     if kind in {"blob", "hex"}:
         return text if _readable(kind, text) else _mark(kind)
     if kind not in {"number", "run"}:

@@ -2,61 +2,42 @@
 
 Handed: the evidence of an alert and what else the answer depends on. Hands on: an exact key, and an answer with slots
 where the alert's own values stood. Two alerts share a key when everything that carries meaning is the same: the kind of
-event, every field with its value, the reasons, severity, techniques, prompt, model and policy. Left out is only what
-tells one case from the next: names (but for accounts every system has), which address it was within inside and outside,
-times, identifiers, and how far apart two numbers of the same length are. Nothing is shared by similarity.
+event, every line of evidence but for its tokens (:mod:`triage.explainers.cluster_shapes`), the reasons, severity,
+candidate techniques, prompt, model and policy. Nothing is shared by similarity.
 
-A value that was cut off could differ where nobody sees it: such evidence has no key.
+An answer is only handed on as far as it is certain which value of the alert it speaks of. A claim that was struck, that
+speaks of the time of day or holds a figure or name that no slot explains, is left out.
 """
 
 import hashlib
-import ipaddress
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from triage.contracts import Claim, EvidenceLine, ExplanationAnswer, ExplanationRequest
-from triage.explainers import lines
-from triage.explainers.pseudonyms import is_inside
+from triage.contracts import Claim, ExplanationAnswer, ExplanationRequest
+from triage.explainers.cluster_shapes import CLOSE, OPEN, Shape, names_of, shapes
 
 #: Part of every key: a change of how keys or slots are made ends all sharing across it.
-VERSION = 1
-#: Accounts that mean the same everywhere stay what they are.
-WELL_KNOWN = frozenset(
-    {
-        "root", "admin", "administrator", "administrateur", "administrador", "system", "guest", "nobody", "daemon",
-        "www-data", "apache", "nginx", "postgres", "mysql", "oracle", "sshd", "nt authority\\system", "local service",
-        "network service", "anonymous", "anonymous logon", "krbtgt", "test", "ubuntu", "ec2-user", "-", "unknown",
-        "null",
-    }
-)  # fmt: skip
-#: Fields whose value only tells one record from another.
-_SINGLE = re.compile(
-    r"(?:^|\.)(?:id|pid|entity_id|thread\.id|uid|guid|uuid|session\w*|request_?id|trace\w*|span\w*|record_id|sequence|offset|"
-    r"ephemeral_id|logon_id|connection_id|correlation\w*|activity_id|hash\w*)$|^(?:source|client)\.port$|^@timestamp$|\.(?:start|end|created|ingested)$"
+VERSION = 2
+PARTS = ("what_happened", "why_it_matters", "why_it_may_be_benign")
+_COPIED = ("suggested_verdict", "confidence", "severity", "explainer", "model", "prompt_version")
+_NUMERALS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_WORD = re.compile(r"[\w.,:/@\\+-]*\d[\w.,:/@\\+-]*")
+_LITERAL = re.compile(f"{OPEN}[^{CLOSE}]*{CLOSE}")
+_ORDINARY = re.compile(
+    r"TA?\d{4}(?:\.\d{3})?|IPv[46]|SHA-?(?:1|256|512)|MD5|[Bb]ase64|OAuth2|X11|24/7|Win32|x(?:64|86)|HTTP/\d(?:\.\d)?"
 )
-#: Numbers in these say what happened, digit by digit.
-_MEANT = re.compile(r"(?:code|status|type|version|level|protocol|iana_number|destination\.port|server\.port|rule\.\w+)")
-_CUT = "…"
-_TOKEN = re.compile(
-    r"(?P<time>\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)"
-    r"|(?P<address>(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d))"
-    r"|(?P<unique>\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{12,}\b)"
-    r"|(?P<number>(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w]))"
+#: What is said about the moment of one alert is not so of another.
+_MOMENT = re.compile(
+    r"\b(?:night\w*|overnight|morning\w*|evening\w*|afternoon\w*|midnight|noon|weekend\w*|weekdays?|today|yesterday|"
+    r"tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|april|june|july|august|september|october|"
+    r"november|december|(?:business|office|working|off|late|early|unusual|odd|normal|usual)[ -](?:hours?|times?)|"
+    r"after[ -]hours|o'clock|(?:this|late|early) hour|time of day|(?:in|on|of|since) (?:march|may))\b",
+    re.IGNORECASE,
 )
-_MARK = re.compile("[\u27e6\u27e7]")
-_SLOT = re.compile("\u27e6([^\u27e7]*)\u27e7")
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A line of evidence, read for sharing: ``slots`` are the values that differ from alert to alert."""
-
-    place: str
-    masked: str
-    slots: tuple[str, ...]
+_SPAN = re.compile(r"\b\d{1,3} ?(?:seconds?|minutes?|hours?|days?|weeks?|[smhd])\b")
+_EDGE_BEFORE, _EDGE_AFTER = r"(?<!\w)(?<!\d[.,:])", r"(?!\w)(?![.,:]\d)"
 
 
 def cluster_key(
@@ -67,14 +48,14 @@ def cluster_key(
     model: str,
     policy: str,
     prompt_sha256: str,
+    suspected: bool = False,
 ) -> str:
     """Return the key (sha256, hex) of the alerts that may share an answer, empty when this one may not.
 
     ``kind`` says what kind of event it is (parser, category, action, code, template), ``events`` how many are in the
-    alert, of which only the order of magnitude counts.
+    alert, of which only the order of magnitude counts. ``suspected`` text never shares, in neither direction.
     """
-    read = list(_read(request))
-    if any(one.masked.endswith(_CUT) for one in read) or not kind.get("template"):
+    if suspected or not kind.get("template") or not request.evidence:
         return ""
     parts = {
         "version": VERSION,
@@ -83,180 +64,232 @@ def cluster_key(
         "prompt": prompt_sha256,
         "kind": {name: kind[name] for name in sorted(kind)},
         "severity": request.severity,
-        "techniques": list(request.techniques),
-        "events": len(str(events)),
-        "reasons": [[reason.feature, sorted(reason.fields), _is_first(reason.baseline)] for reason in request.reasons],
-        "fields": [[one.place, one.masked] for one in read if one.place.startswith(f"{lines.EVENT}:")],
+        "techniques": sorted(request.techniques),
+        "events": len(str(events)) if events > 1 else 0,
+        "reasons": sorted([reason.feature, *sorted(reason.fields)] for reason in request.reasons),
+        "lines": sorted([shape.place, shape.skeleton] for shape in shapes(request)),
+        "roles": _roles(request) if policy == "raw" else [],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def _roles(request: ExplanationRequest) -> list[list[str]]:
+    """Return what names tell a model that sees them: service and machine accounts, the letters of a host's name."""
+    names = names_of(request)
+    return sorted([label, role] for value, label in names.labels.items() if (role := _role(names.kinds[value], value)))
+
+
+def _role(kind: str, value: str) -> str:
+    """Return what a name says about its bearer, empty when nothing.
+
+    >>> _role("host", "dc01.corp.example"), _role("user", "svc_backup"), _role("user", "wks-7$"), _role("user", "alice")
+    ('dc', 'service', 'machine', '')
+    """
+    if kind == "host":
+        return re.split(r"[^a-z]", value, maxsplit=1)[0] if re.search(r"\d", value.partition(".")[0]) else ""
+    if value.endswith("$"):
+        return "machine"
+    return "service" if re.match(r"(?:svc|service|srv|sa|bot|app|system|cron|backup)(?:[\W_\d]|$)", value) else ""
+
+
 def slotted(request: ExplanationRequest, answer: ExplanationAnswer) -> dict[str, Any]:
-    """Return the answer as JSON values, with slots for this alert's own values and places for evidence lines."""
-    read = {line.number: one for line, one in zip(request.evidence, _read(request), strict=True)}
-    everywhere = _slots_of(read.values())
+    """Return the answer as JSON values with slots, empty when nothing of what happened can be handed on.
 
-    def claims(found: tuple[Claim, ...]) -> list[dict[str, Any]]:
-        return [
-            {
-                "text": _with_slots(claim.text, _slots_of(read[n] for n in claim.evidence if n in read), everywhere),
-                "evidence": [read[number].place for number in claim.evidence if number in read],
-            }
-            for claim in found
-            if claim.status != "struck"
-        ]
+    A text is a list of strings and slots. A slot is ``{"any": [bindings]}``. A binding is the place of a line, the
+    number of its token and the way in which it is written, or ``{"const": text}`` for what all alerts of the kind have.
+    """
+    found = shapes(request)
+    by_number = {shape.number: shape for shape in found}
+    slots = _Slots(found)
 
-    plain = asdict(answer)
-    kept = ("suggested_verdict", "confidence", "techniques", "severity", "explainer", "model", "prompt_version")
-    return {
-        **{name: plain[name] for name in kept},
-        "what_happened": claims(answer.what_happened),
-        "why_it_matters": claims(answer.why_it_matters),
-        "why_it_may_be_benign": claims(answer.why_it_may_be_benign),
-        "next_checks": [_with_slots(text, {}, everywhere) for text in answer.next_checks],
-    }
+    def handed_on(claims: Iterable[Claim]) -> list[dict[str, Any]]:
+        rows = []
+        for claim in claims:
+            cited = [by_number[number] for number in claim.evidence if number in by_number]
+            text = slots.of(claim.text, cited) if claim.status != "struck" else None
+            if text is not None and cited:
+                rows.append({"text": text, "evidence": [shape.place for shape in cited]})
+        return rows
+
+    held: dict[str, Any] = {part: handed_on(getattr(answer, part)) for part in PARTS}
+    if not held["what_happened"]:
+        return {}
+    checks = (slots.of(text, (), advice=True) for text in answer.next_checks)
+    held["next_checks"] = [text for text in checks if text is not None]
+    held["techniques"] = list(answer.techniques)
+    return held | {name: getattr(answer, name) for name in _COPIED}
 
 
 def fill(held: Mapping[str, Any], request: ExplanationRequest) -> ExplanationAnswer | None:
-    """Return a slotted answer with this alert's own values; None when one of them, or a line, is missing here."""
-    read = list(_read(request))
-    values = {f"{one.place}#{position}": value for one in read for position, value in enumerate(one.slots)}
-    numbers = {one.place: line.number for line, one in zip(request.evidence, read, strict=True)}
+    """Return a slotted answer with this alert's own values; None when a line or a value of it is missing here."""
+    found = shapes(request)
+    values = {(shape.place, n): value for shape in found for n, (_, value) in enumerate(shape.tokens)}
+    numbers = {shape.place: shape.number for shape in found}
     try:
         happened, matters, benign = (
             tuple(
                 Claim(_filled(row["text"], values), tuple(numbers[place] for place in row["evidence"]))
                 for row in held[part]
             )
-            for part in ("what_happened", "why_it_matters", "why_it_may_be_benign")
+            for part in PARTS
         )
         checks = tuple(_filled(text, values) for text in held["next_checks"])
+        copied = [str(held[name]) for name in _COPIED]
     except KeyError:
         return None
+    verdict, confidence, severity, explainer, model, prompt_version = copied
     return ExplanationAnswer(
         what_happened=happened,
         why_it_matters=matters,
         why_it_may_be_benign=benign,
         next_checks=checks,
-        suggested_verdict=held["suggested_verdict"],
-        confidence=held["confidence"],
+        suggested_verdict=verdict,
+        confidence=confidence,
         techniques=tuple(held["techniques"]),
-        explainer=held["explainer"],
-        model=held["model"],
-        prompt_version=held["prompt_version"],
+        explainer=explainer,
+        model=model,
+        prompt_version=prompt_version,
         details={"language_model": True},
-        severity=held["severity"],
+        severity=severity,
     )
 
 
-def _is_first(baseline: str) -> bool:
-    """Tell whether a baseline says "never before", whatever it was counted over."""
-    return re.match(r"(?:0|no|never)\b", baseline.lower()) is not None
+Bindings = list[dict[str, Any]]
 
 
-def _read(request: ExplanationRequest) -> Iterator[_Read]:
-    """Yield each line's place, its text with what differs masked, and the values that were masked."""
-    names = _names(request)
-    counted: dict[str, int] = {}
-    for line in request.evidence:
-        place, field, text = _placed(line, counted)
-        masked, slots = _masked(field, text, names)
-        yield _Read(place, masked, slots)
+class _Slots:
+    """The values of one alert and where they stand, to be found in the text of an answer."""
+
+    def __init__(self, found: Iterable[Shape]) -> None:
+        self.shapes = tuple(found)
+        self.names = frozenset(
+            value.lower() for shape in self.shapes for label, value in shape.tokens if label.startswith("=")
+        )
+        self.constants = _constants(self.shapes)
+        # A numeral is a figure only where the line that holds it is cited.
+        self.far = _spoken(self.shapes, [way for way in WAYS if way != "numeral"])
+
+    def of(self, text: str, cited: Sequence[Shape], *, advice: bool = False) -> list[Any] | None:
+        """Return a text with its values replaced by slots; None when something in it may be another alert's.
+
+        ``advice`` may name a span of time of its own, as "the last 24 hours".
+        """
+        text = text.replace(OPEN, " ").replace(CLOSE, " ")
+        known = {**self.far, **_spoken(cited, list(WAYS))}
+        parts: list[Any] = []
+        end = 0
+        pattern = _any_of(known, text)
+        for match in pattern.finditer(text) if pattern else ():
+            parts += [text[end : match.start()], {"any": known[match.group().lower()]}]
+            end = match.end()
+        parts = [part for part in (*parts, text[end:]) if part]
+        plain = " \n ".join(part for part in parts if isinstance(part, str))
+        return parts if self._is_common(_SPAN.sub(" ", plain) if advice else plain) else None
+
+    def _is_common(self, text: str) -> bool:
+        """Tell whether what is left of a text holds for every alert of the kind."""
+        lowered = text.lower()
+        if _MOMENT.search(lowered) or any(len(name) > 3 and name in lowered for name in self.names):
+            return False
+        left = (match.group().strip(".,:/-") for match in _WORD.finditer(text))
+        return all(_ORDINARY.fullmatch(word) or _stands_in(word.lower(), self.constants) for word in left)
 
 
-def _placed(line: EvidenceLine, counted: dict[str, int]) -> tuple[str, str, str]:
-    """Return a line's place (origin and field, or its number within the origin), its field, and the text to mask."""
-    read = lines.read_field(line)
-    field, text = read or ("", line.text)
-    stem = f"{line.origin}:{field}"
-    counted[stem] = counted.get(stem, 0) + 1
-    return f"{stem}:{counted[stem]}", field, text
+def _any_of(known: Iterable[str], text: str) -> re.Pattern[str] | None:
+    """Return what finds those values that occur in a text, longest first; None when none does."""
+    lowered = text.lower()
+    found = sorted((said for said in known if said in lowered), key=lambda said: (-len(said), said))
+    if not found:
+        return None
+    any_of = "|".join(re.escape(said) for said in found)
+    return re.compile(f"{_EDGE_BEFORE}(?:{any_of}){_EDGE_AFTER}", re.IGNORECASE)
 
 
-def _names(request: ExplanationRequest) -> re.Pattern[str] | None:
-    """Return a pattern for the names of this alert, longest first; None when it has none."""
-    names = {
-        value
-        for kind, value in request.identifiers
-        if kind != "address" and len(value) > 1 and value.lower() not in WELL_KNOWN
+def _constants(found: Iterable[Shape]) -> str:
+    """Return, in lower case, what lines have in common with those of every alert of the kind."""
+    return "\n".join(_LITERAL.sub(f" {OPEN} ", shape.skeleton) for shape in found).lower()
+
+
+def _spoken(found: Sequence[Shape], ways: Sequence[str]) -> dict[str, Bindings]:
+    """Return how each value may be spoken of (lower case) -> the bindings that it may mean."""
+    spoken: dict[str, Bindings] = {}
+    seen: set[tuple[str, str]] = set()
+    constants = _constants(found)
+    for shape in found:
+        for number, (label, value) in enumerate(shape.tokens):
+            for way in ways:
+                said = WAYS[way](value)
+                if said is None or (label.startswith("=") and (label, way) in seen):
+                    continue  # equal labels are equal values: one binding says all
+                seen.add((label, way))
+                rows = spoken.setdefault(said.lower(), [])
+                if not any(row["line"] == shape.place and row["token"] == number for row in rows):
+                    rows.append({"line": shape.place, "token": number, "part": way})
+    for said, rows in spoken.items():
+        if _stands_in(said, constants):
+            rows.append({"const": said})
+    return spoken
+
+
+def _stands_in(said: str, constants: str) -> bool:
+    """Tell whether a value stands in what all alerts of the kind have in common."""
+    return said in constants and re.search(f"{_EDGE_BEFORE}{re.escape(said)}{_EDGE_AFTER}", constants) is not None
+
+
+def _filled(text: Iterable[Any], values: Mapping[tuple[str, int], str]) -> str:
+    """Return a text with this alert's values; raise ``KeyError`` when one is missing or is not certain."""
+    return "".join(part if isinstance(part, str) else _value(part["any"], values) for part in text)
+
+
+def _value(bindings: Bindings, values: Mapping[tuple[str, int], str]) -> str:
+    """Return the value that all bindings agree on."""
+    said = {
+        row["const"] if "const" in row else WAYS[row["part"]](values[row["line"], row["token"]]) for row in bindings
     }
-    if request.entity:
-        own = request.entity.partition(":")[2] or request.entity
-        names |= {own} if len(own) > 1 and own.lower() not in WELL_KNOWN else set()
-    ordered = sorted(names, key=lambda name: (-len(name), name))
-    return re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in ordered)) if ordered else None
+    (only, *others) = said
+    if only is None or others:
+        raise KeyError("the bindings of a slot do not agree")
+    return str(only)
 
 
-def _masked(field: str, text: str, names: re.Pattern[str] | None) -> tuple[str, tuple[str, ...]]:
-    """Return the text with what differs from alert to alert masked, and what was masked, in its order."""
-    if field and _SINGLE.search(field):
-        return "<single>", (text,)
-    slots: list[str] = []
-    meant = bool(field and _MEANT.search(field))
-
-    def mask_rest(part: str) -> str:
-        def token(match: re.Match[str]) -> str:
-            word = _word(match, field, meant)
-            if word == match.group():
-                return word
-            slots.append(match.group())
-            return word
-
-        return _TOKEN.sub(token, part)
-
-    if names is None:
-        return mask_rest(text), tuple(slots)
-    pieces, end = [], 0
-    for match in names.finditer(text):
-        pieces.append(mask_rest(text[end : match.start()]))
-        slots.append(match.group())
-        pieces.append("<name>")
-        end = match.end()
-    pieces.append(mask_rest(text[end:]))
-    return "".join(pieces), tuple(slots)
+def _whole(value: str) -> str | None:
+    return value if len(value) > 1 or value.isdecimal() else None
 
 
-def _word(match: re.Match[str], field: str, meant: bool) -> str:
-    """Return what stands for a token: its sort, for an address its side, for a measured number its length."""
-    kind, text = match.lastgroup or "", match.group()
-    if kind == "address":
-        return _side(text)
-    if kind != "number":
-        return f"<{kind}>"
-    if meant:
-        return text
-    # In a field of its own a number is a measure; in free text it is a port, a process, a serial number.
-    return f"<number:{len(text.partition('.')[0].replace(',', ''))}>" if field and field != "message" else "<number>"
+def _part(pattern: str) -> Callable[[str], str | None]:
+    compiled = re.compile(pattern)
+
+    def part(value: str) -> str | None:
+        match = compiled.fullmatch(value)
+        return match[1] if match else None
+
+    return part
 
 
-def _side(text: str) -> str:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    return "<inside>" if is_inside(address) else "<outside>"
+def _number(form: str) -> Callable[[str], str | None]:
+    def number(value: str) -> str | None:
+        plain = value.replace(",", "")
+        told = format(int(plain), form) if plain.isdecimal() and len(plain) < 16 else None
+        return told if told != value else None
+
+    return number
 
 
-def _slots_of(read: Any) -> dict[str, str]:
-    """Return value -> slot of some lines; the first place of a value counts."""
-    found: dict[str, str] = {}
-    for one in read:
-        for position, value in enumerate(one.slots):
-            if len(value) > 1 or value.isdigit():
-                found.setdefault(value, f"{one.place}#{position}")
-    return found
+def _numeral(value: str) -> str | None:
+    return _NUMERALS[int(value) - 2] if value.isdecimal() and len(value) < 3 and 2 <= int(value) <= 12 else None
 
 
-def _with_slots(text: str, cited: Mapping[str, str], everywhere: Mapping[str, str]) -> str:
-    """Replace values by slots: those of the cited lines first, then any line's; longest first, whole words only."""
-    known = {**everywhere, **cited}
-    text = _MARK.sub(" ", text)
-    if not known:
-        return text
-    ordered = sorted(known, key=lambda value: (-len(value), value))
-    pattern = "|".join(rf"(?<![\w.]){re.escape(value)}(?!\w|\.\d)" for value in ordered)
-    return re.sub(pattern, lambda match: f"\u27e6{known[match.group()]}\u27e7", text)
-
-
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    return _SLOT.sub(lambda match: values[match.group(1)], text)
+#: How a value may be written in an answer.
+WAYS: dict[str, Callable[[str], str | None]] = {
+    "whole": _whole,
+    "short host": _part(r"([A-Za-z][\w-]+)(?:\.[\w-]+)+"),
+    "account": _part(r"[\w.-]+\\(.{2,})"),
+    "local part": _part(r"([^@\s]{2,})@[\w.-]+"),
+    "date": _part(r"(\d{4}-\d\d-\d\d)[T ].+"),
+    "clock": _part(r"\d{4}-\d\d-\d\d[T ](\d\d:\d\d:\d\d).*"),
+    "minute": _part(r"\d{4}-\d\d-\d\d[T ](\d\d:\d\d):\d\d.*"),
+    "spaced": _part(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d).+"),
+    "grouped": _number(","),
+    "plain": _number("d"),
+    "numeral": _numeral,
+}

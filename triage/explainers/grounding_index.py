@@ -21,6 +21,8 @@ V6 = re.compile(r"(?<![\w:.])((?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})(?:/(\d
 _HEX = re.compile(r"(?<!\w)(?=[0-9]{0,127}[A-Fa-f])[0-9A-Fa-f]{12,128}(?!\w)")
 _LEADING = re.compile(r"(?<![0-9])0+(?=\d)")
 MAX_VALUE = 400
+#: Longer than any line that evidence is written in; what is behind it is not looked at.
+MAX_LINE = 4000
 
 
 def address(text: str) -> str:
@@ -44,7 +46,7 @@ class Index:
         for line in self.evidence:
             pair = lines.read_field(line)
             name, value = pair if pair else ("", line.text)
-            self.rows.append((line.origin, name, normal(value)))
+            self.rows.append((line.origin, name, normal(value[:MAX_LINE])))
 
     @cached_property
     def text(self) -> str:

@@ -62,7 +62,7 @@ _OF_ALL = re.compile(
 _IN_ALL = re.compile(
     r"\W*(?:[a-z-]+\s){0,2}?(?:values|earlier|previous|prior|past|learned|known|baseline)\b", re.IGNORECASE
 )
-_TOTAL = re.compile(r"(?:\d\sof\s|\blearned (?:from )?)(\d[\d,]*)(?!\.?\d)", re.IGNORECASE)
+_TOTAL = re.compile(r"(?:\d\sof\s|\blearned (?:from )?)(\d[\d,]{0,17})(?!\.?\d)", re.IGNORECASE)
 _LASTING = re.compile(r"(?<![\w.])\d[\d,.]*\s?(?:seconds?|secs?|minutes?|mins?|hours?|days?|weeks?|months?|years?)\b")
 _TIMES = re.compile(
     r"(?:\W*times|-?fold|x)\s(?:the|as|more|higher|above|larger|greater|what|its|that|of)\b", re.IGNORECASE
@@ -79,7 +79,7 @@ _UNITS = {"k": (1e3,), "m": (1e6,), "b": (1e9,), "bn": (1e9,)} | {
 }
 _SPACED_UNIT = re.compile(r"\s(?P<unit>[kmgt]i?b|[kmgt]i?bytes|million|thousand|billion)\b", re.IGNORECASE)
 _SPACED = {"million": "m", "thousand": "k", "billion": "b"}
-_SHARE = re.compile(r"(\d[\d,]*) of (\d[\d,]*)")
+_SHARE = re.compile(r"(?<![\d,])(\d[\d,]{0,17}) of (\d[\d,]{0,17})")
 _ROLE_TEXT: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("port", re.compile(r"\b(?:ports?|dpt|spt|[ds]port|dst_?port|src_?port)[\s=:#\"']{1,4}(\d{1,5})\b", re.IGNORECASE)),
     ("port", re.compile(r"\b(\d{1,5})/(?:tcp|udp)\b", re.IGNORECASE)),

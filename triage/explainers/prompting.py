@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from triage.contracts import ExplanationRequest
-from triage.explainers import lines
+from triage.explainers import lines, prices
 
 VERSION = "v3"
 MAX_LINES = 60
@@ -108,3 +108,8 @@ def messages(request: ExplanationRequest, *, nonce: str, hide: Callable[[str], s
         ]
     )
     return [{"role": "system", "content": system_prompt()}, {"role": "user", "content": user}]
+
+
+def characters(request: ExplanationRequest) -> int:
+    """Return the length of all that is sent for a request, as estimates of tokens count it (``prices.length``)."""
+    return sum(prices.length(message["content"]) for message in messages(request, nonce="0" * 16, hide=str))

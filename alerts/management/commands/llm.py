@@ -11,7 +11,7 @@ from django.utils import timezone
 from alerts.selectors import endpoints, spending
 from alerts.selectors.endpoints import Configured
 from alerts.selectors.spending import Cap, dollars
-from alerts.services import breakers, consent
+from alerts.services import breakers, consent, explaining
 from alerts.services import endpoints as looking
 from alerts.services import spending as money
 from triage.management.operator import at_the_shell
@@ -39,7 +39,9 @@ class Command(BaseCommand):
             action = actions.add_parser(name, help=told)
             action.add_argument("--user", required=True, help="the admin who decides")
             action.add_argument("--tier", choices=("small", "large"), default="small")
-        resume = actions.add_parser("resume", help="ask an endpoint again that is left alone")
+        resume = actions.add_parser(
+            "resume", help="ask an endpoint again that is left alone, and try what waits"
+        )
         resume.add_argument("--tier", choices=("small", "large"), default="small")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -88,7 +90,9 @@ class Command(BaseCommand):
     def _resume(self, options: dict[str, Any]) -> list[str]:
         each = configured(options["tier"])
         was = breakers.close(base_url=each.base_url, model=each.model)
-        return [f"{each.name} is asked again." if was else f"{each.name} was not left alone."]
+        waited = explaining.make_due()
+        told = f"{each.name} is asked again." if was else f"{each.name} was not left alone."
+        return [told, f"{waited:,} alerts that waited for money or for the endpoint are tried now."]
 
 
 def configured(tier: str) -> Configured:

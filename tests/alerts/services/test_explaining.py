@@ -9,12 +9,12 @@ from django.db import connection
 from django.utils import timezone
 
 from alerts.models import Alert, AlertEvent, AlertOrigin, AuditEntry, Explanation, VerdictValue
-from alerts.services import asking, explaining, grouping
+from alerts.services import asking, breakers, explaining, grouping
 from tests.alerts.flagged_events import START, flagged
 from tests.documents import write_document
 from tests.factories import make_source
 from tests.triage.explainers.fake_llm import GOOD, Reply, completion, error, fake_llm, good
-from triage.explainers import answers, openai_chat
+from triage.explainers import answers, breaker, openai_chat
 from triage.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +25,7 @@ def no_habits(monkeypatch, settings):
     """Endpoints are new, and the client repeats nothing by itself, so that tries can be counted."""
     openai_chat._HABITS.clear()
     monkeypatch.setattr(asking, "SDK_RETRIES", 0)
+    monkeypatch.setattr(breakers, "SHARED", breaker.InProcess())
     settings.LLM_SHARE_HOURS = 0
 
 

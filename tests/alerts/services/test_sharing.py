@@ -7,11 +7,11 @@ import pytest
 from django.utils import timezone
 
 from alerts.models import Alert, Explanation, LlmCall, SharedAnswer
-from alerts.services import asking, clusters, explaining, grouping, review
+from alerts.services import asking, breakers, clusters, explaining, grouping, review
 from tests.alerts.flagged_events import flagged
 from tests.factories import make_source
 from tests.triage.explainers.fake_llm import error, fake_llm, good
-from triage.explainers import openai_chat
+from triage.explainers import breaker, openai_chat
 
 pytestmark = pytest.mark.django_db
 CLAIM = {"text": "USER_1 logged in on HOST_1.", "evidence": [1, 2, 3, 4, 5, 6, 7, 8]}
@@ -28,6 +28,7 @@ HARMLESS = good(
 def settled(monkeypatch, settings):
     openai_chat._HABITS.clear()
     monkeypatch.setattr(asking, "SDK_RETRIES", 0)
+    monkeypatch.setattr(breakers, "SHARED", breaker.InProcess())
     settings.LLM_SHARE_HOURS, settings.LLM_RECHECK_SHARE = 24.0, 0.0
     settings.LLM_MODEL, settings.LLM_TIMEOUT_SECONDS = "tiny", 5.0
 
