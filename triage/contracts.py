@@ -115,11 +115,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceLine:
-    """One numbered line of evidence. ``origin`` says where it comes from (event, score, context, receipt)."""
+    """One numbered line of evidence. ``origin`` says where it comes from (event, score, context, receipt).
+
+    ``event_id`` is the event that an ``event`` line is a field of, where it is stored.
+    """
 
     number: int
     origin: str
     text: str
+    event_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

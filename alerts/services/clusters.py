@@ -72,9 +72,16 @@ def claim(key: str) -> Lease | None:
 
 
 def store(lease: Lease, *, request: ExplanationRequest, answer: ExplanationAnswer) -> SharedAnswer | None:
-    """Let others share an answer; None when the claim ran out meanwhile."""
+    """Let others share an answer; None when the claim ran out meanwhile, or it cannot be handed on.
+
+    An answer that cannot be handed on gives its claim back.
+    """
+    held = clusters.slotted(request, answer)
+    if not held:
+        release(lease)
+        return None
     kept = _claimed(lease).update(
-        answer=clusters.slotted(request, answer),
+        answer=held,
         model=answer.model[:120],
         prompt_version=answer.prompt_version[:32],
         lease_until=None,

@@ -1,38 +1,31 @@
 """What an explainer is given about an alert: numbered lines of evidence and nothing else.
 
-Handed: an alert. Hands on: an :class:`~triage.contracts.ExplanationRequest` made from its strongest events:
-their fields, the capped message, the reasons with their baselines, the counts. Reads only.
+Handed: an alert. Hands on: an :class:`~triage.contracts.ExplanationRequest`: the strongest event's fields and capped
+message, how other events of the alert differ, the reasons with their baselines, and what else is known around it with
+a receipt for each query. Verdicts on alerts of the same kind are told as counts; analysts' notes are not. Reads only.
 """
 
-import datetime as dt
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from alerts.models import Alert, AlertEvent
+from alerts.selectors import context as around
+from alerts.selectors.context import Context
 from triage import documents
-from triage.contracts import EvidenceLine, ExplanationRequest, Reason
-from triage.explainers import lines
+from triage.contracts import ExplanationRequest, Reason
+from triage.explainers import case, lines
+from triage.explainers.case import moment
 from triage.models import Event
 
-#: Events whose names are looked at; the first one's fields become evidence.
+#: Events whose names are looked at; the first one's fields become evidence, the others' where they differ.
 TOP_EVENTS = 5
-MAX_FIELDS = 24
-MAX_REASONS = 8
-MAX_IDENTIFIERS = 200
-#: Told first, in this order; other fields follow by name.
-_FIRST = (
-    "event.action", "event.category", "event.code", "event.outcome", "user.name", "host.name", "source.ip",
-    "destination.ip", "process.name", "process.command_line", "log.level",
-)  # fmt: skip
-_SKIPPED = frozenset({"message", "@timestamp", "event.original", "ecs.version", "event.ingested", "event.created"})
-#: The end of a field's name -> what its value identifies.
-_KINDS: tuple[tuple[str, str], ...] = (
-    ("user.name", "user"), ("user.email", "mail"), ("user.full_name", "user"), ("user.id", "user"),
-    ("target.name", "user"), ("effective.name", "user"), ("changes.name", "user"), ("related.user", "user"),
-    ("host.name", "host"), ("host.hostname", "host"), ("host.id", "host"), ("related.hosts", "host"),
-    ("observer.name", "host"), ("agent.name", "host"), ("domain", "host"), ("server.address", "host"),
-    ("source.address", "host"), ("destination.address", "host"), ("client.address", "host"),
-    ("host.ip", "address"), (".ip", "address"), ("related.ip", "address"), ("cloud.account.id", "user"),
+MAX_DIFFERENCES = 8
+#: Fields in which another event of the same alert is worth telling apart.
+_TELLING = (
+    "event.action", "event.outcome", "user.name", "host.name", "source.ip", "destination.ip", "destination.port",
+    "process.name", "process.command_line", "url.path", "dns.question.name",
 )  # fmt: skip
 
 
@@ -41,53 +34,89 @@ def build_request(alert: Alert) -> ExplanationRequest:
     links = list(alert.alert_events.order_by("-score", "id")[:TOP_EVENTS])
     events = Event.objects.in_bulk([link.event_id for link in links])
     documents.prefetch(events.values())
-    held = [documents.fields_of(events[link.event_id]) for link in links if link.event_id in events]
-    top = events.get(links[0].event_id) if links else None
+    held = [events[link.event_id] for link in links if link.event_id in events]
     reasons = _reasons(links[0]) if links else ()
-    evidence = [
-        EvidenceLine(number, origin, text)
-        for number, (origin, text) in enumerate(_texts(alert, top, links, reasons), start=1)
-    ]
+    top = events.get(links[0].event_id) if links else None
+    evidence = case.numbered(_texts(alert, top, links, reasons, held))
     return ExplanationRequest(
         title=lines.plain(alert.title, 300),
         severity=alert.severity,
         entity=lines.plain(alert.entity, 200),
-        evidence=tuple(evidence),
+        evidence=tuple(
+            replace(line, event_id=links[0].event_id) if line.origin == lines.EVENT and links else line
+            for line in evidence
+        ),
         reasons=reasons,
         techniques=tuple(alert.techniques),
-        identifiers=_identifiers(alert, held),
+        identifiers=_identifiers(alert, [documents.fields_of(event) for event in held]),
     )
 
 
 def _texts(
-    alert: Alert, top: Event | None, links: list[AlertEvent], reasons: tuple[Reason, ...]
+    alert: Alert, top: Event | None, links: list[AlertEvent], reasons: tuple[Reason, ...], held: list[Event]
 ) -> Iterator[tuple[str, str]]:
     """Yield ``(origin, text)`` of each line, before it is numbered."""
     if links:
-        yield _field("@timestamp", _time(links[0].timestamp))
+        yield case.field("@timestamp", moment(links[0].timestamp))
     if top is not None:
-        yield from _event_texts(top)
+        yield from case.event_texts(_with_columns(top), documents.of(top).message or top.message)
     for reason in reasons:
-        yield lines.SCORE, _reason_text(reason)
+        yield lines.SCORE, case.reason_text(reason)
     yield lines.CONTEXT, _count_text(alert)
     if alert.score is not None:
         yield lines.CONTEXT, _score_text(alert)
+    if top is not None:
+        yield lines.CONTEXT, f"The strongest event was read by the parser {lines.plain(top.parser, 40)}."
+        yield from _differences(top, [event for event in held if event.pk != top.pk])
+    at = links[0].timestamp if links else alert.last_seen_at
+    yield from _context_texts(around.context(alert, at), lines.plain(alert.entity, 200))
 
 
-def _field(name: str, value: object) -> tuple[str, str]:
-    line = lines.field_line(0, name, value)
+def _differences(top: Event, others: list[Event]) -> Iterator[tuple[str, str]]:
+    """Yield in which telling fields other events of the alert differ from the strongest, each difference once."""
+    first = _with_columns(top)
+    told: set[str] = set()
+    for event in others:
+        document = _with_columns(event)
+        for name in _TELLING:
+            value = document.get(name)
+            text = case.field(name, value)[1]
+            if value not in (None, "", first.get(name)) and text not in told and len(told) < MAX_DIFFERENCES:
+                told.add(text)
+                yield lines.CONTEXT, f"Another event of this alert, at {moment(event.timestamp)}, has {text}"
+
+
+def _context_texts(found: Context, entity: str) -> Iterator[tuple[str, str]]:
+    """Yield a receipt for each query, and what it found in more words."""
+    at = moment(found.at)
+    if found.around is not None and found.before is not None:
+        others = max(found.around.total() - 1, 0)
+        yield _receipt(f"other events of {entity} within 15 minutes of {at}", others)
+        if others:
+            yield lines.CONTEXT, f"With this one, by outcome: {_counts(found.around)}."
+        earlier = f"from {moment(found.since)} until 15 minutes before {at}"
+        yield _receipt(f"events of {entity} {earlier}", found.before)
+    if found.alerts is not None:
+        yield _receipt(f"other alerts of {entity} in the {around.ALERT_DAYS} days before {at}", found.alerts)
+        if found.alerts_today:
+            yield lines.CONTEXT, f"Of these alerts {found.alerts_today:,} came in the last 24 hours."
+    if found.decided is not None:
+        span = f"{around.DECISION_DAYS} days before {at}"
+        yield _receipt(f"alerts of this kind that analysts decided in the {span}", found.decided.total())
+        if found.decided:
+            yield lines.CONTEXT, f"Analysts decided on alerts of this kind: {_counts(found.decided)}."
+
+
+def _receipt(searched: str, found: int) -> tuple[str, str]:
+    if found > around.MAX_ROWS:
+        return lines.CONTEXT, f"Searched {searched}: found at least {around.MAX_ROWS:,}."
+    line = lines.receipt_line(0, searched, found)
     return line.origin, line.text
 
 
-def _event_texts(event: Event) -> Iterator[tuple[str, str]]:
-    document = _with_columns(event)
-    rest = sorted(name for name in document if name not in _FIRST and name not in _SKIPPED)
-    told = [name for name in (*_FIRST, *rest) if document.get(name) not in (None, "", [])]
-    for name in told[:MAX_FIELDS]:
-        yield _field(name, document[name])
-    message = documents.of(event).message or event.message
-    if message:
-        yield _field("message", message)
+def _counts(counted: Mapping[str, int]) -> str:
+    ordered = Counter(dict(sorted(counted.items()))).most_common()
+    return ", ".join(f"{n:,} {lines.plain(name, 40) or 'without one'}" for name, n in ordered)
 
 
 def _with_columns(event: Event) -> dict[str, Any]:
@@ -103,7 +132,7 @@ def _with_columns(event: Event) -> dict[str, Any]:
 def _reasons(link: AlertEvent) -> tuple[Reason, ...]:
     rows = link.reasons if isinstance(link.reasons, list) else []
     found = [_reason(row) for row in rows if isinstance(row, dict)]
-    return tuple(sorted(found, key=lambda reason: -reason.contribution)[:MAX_REASONS])
+    return tuple(sorted(found, key=lambda reason: -reason.contribution)[: case.MAX_REASONS])
 
 
 def _reason(row: dict[str, Any]) -> Reason:
@@ -119,41 +148,21 @@ def _reason(row: dict[str, Any]) -> Reason:
     )
 
 
-def _reason_text(reason: Reason) -> str:
-    parts = [
-        f"observed: {reason.observed}" if reason.observed not in reason.text else "",
-        f"baseline: {reason.baseline}" if reason.baseline not in reason.text else "",
-    ]
-    told = "; ".join(part for part in parts if part)
-    return f"{reason.text} ({told})" if told else reason.text
-
-
 def _count_text(alert: Alert) -> str:
     if alert.event_count == 1:
-        return f"1 event is in this alert, at {_time(alert.first_seen_at)}."
-    first, last = _time(alert.first_seen_at), _time(alert.last_seen_at)
+        return f"1 event is in this alert, at {moment(alert.first_seen_at)}."
+    first, last = moment(alert.first_seen_at), moment(alert.last_seen_at)
     return f"{alert.event_count} events are in this alert, from {first} to {last}."
 
 
 def _score_text(alert: Alert) -> str:
     text = f"The highest score is {alert.score:.3f}."
-    if alert.p_value is None:
-        return text
-    return f"{text} In the events the model learned from, a share of {alert.p_value:.2g} scores at least as high."
-
-
-def _time(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text if alert.p_value is None else f"{text} {case.rarity_text(alert.p_value)}"
 
 
 def _identifiers(alert: Alert, held: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """Return ``(kind, value)`` of every name in the parsed fields and on the alert, each once, longest-lived first."""
-    found = [("user", alert.user_name), ("host", alert.host_name), ("address", alert.source_ip)]
+    known = [("user", alert.user_name), ("host", alert.host_name), ("address", alert.source_ip)]
     kind, _, value = alert.entity.partition(":")
-    found += [(kind, value)] if kind in {"user", "host", "address"} else []
-    for document in held:
-        for name, value in document.items():
-            named = next((kind for ending, kind in _KINDS if name.endswith(ending)), "")
-            found += [(named, str(item)) for item in (value if isinstance(value, list) else [value])] if named else []
-    plain = ((kind, lines.plain(value, 300)) for kind, value in found)
-    return tuple(dict.fromkeys(pair for pair in plain if pair[1]))[:MAX_IDENTIFIERS]
+    known += [(kind, value)] if kind in {"user", "host", "address"} else []
+    return case.identifiers(known, held)

@@ -22,10 +22,12 @@ from triage.contracts import EvidenceLine, ExplanationRequest, Reason
 from triage.explainers import lines
 from triage.explainers.grounding_text import is_plain
 
-OPEN, CLOSE = "\x01", "\x02"
+OPEN, CLOSE, CUT = "\x01", "\x02", "…"
 MAX_NAME, MAX_NAME_WORDS, MIN_SINGLE = 64, 3, 3
 #: A cut message varies in where it was cut: so much of its skeleton counts; the alert's template covers the rest.
 MAX_CUT_SKELETON = 120
+#: A sentence repeats a value when it has so many of its characters.
+MIN_REPEATED = 16
 #: Destination ports from here on are handed out by chance.
 EPHEMERAL_PORT = 32_768
 #: Accounts and names that mean the same everywhere stay what they are.
@@ -67,7 +69,8 @@ _UNIQUE = (
 )
 _BLOB = r"(?P<blob>(?<![\w+])(?=[A-Za-z+]{0,200}\d)[A-Za-z0-9+_]{20,512}={0,2}(?!\w))"
 _NUMBER = (
-    r"(?P<number>(?<![\w.])\d{1,3}(?:,\d{3})+(?![\w,])|(?<![\w.])\d+(?:\.\d+)*(?:e[+-]?\d{1,3})?(?!\w))|(?P<run>\d{4,})"
+    r"(?P<mask>0x[0-9A-Fa-f]{1,8}(?![0-9A-Fa-f]))"
+    r"|(?P<number>(?<![\w.])\d{1,3}(?:,\d{3})+(?![\w,])|(?<![\w.])\d+(?:\.\d+)*(?:e[+-]?\d{1,3})?(?!\w))|(?P<run>\d{4,})"
 )
 _TEXT = re.compile(f"{_TIMES}|{_UNIQUE}|{_BLOB}|{_NUMBER}")
 _SCRIPT = re.compile(f"{_TIMES}|{_UNIQUE}|{_BLOB}|(?P<run>\\d{{5,}})")
@@ -77,6 +80,8 @@ _TELLING = re.compile(
     r"destination port|HTTP/[\d.]{1,3}\")[\s=:\"]{0,3}$",
     re.IGNORECASE,
 )
+#: In front of a number: it only tells one record from another.
+_NAMELESS = re.compile(r"(?<!Event)(?<!event)(?<!Rule)(?<!rule)(?:Id|ID|_id|\b[pP]id|PID|Guid|GUID)[\s=:\"\[(]{1,3}$")
 _USUAL = re.compile(r"(?<=most often )(?:with )?(?P<usual>[^()]{1,80}?)(?= \()")
 _PIECES = re.compile(r"[^A-Za-z]+")
 Piece = tuple[str, str | None]
@@ -86,13 +91,15 @@ Piece = tuple[str, str | None]
 class Shape:
     """One evidence line: ``place`` names it in every alert of the kind, ``tokens`` are ``(label, value)`` in order.
 
-    A label that begins with ``=`` belongs to a known name: equal labels are equal values.
+    A label that begins with ``=`` belongs to a known name: equal labels are equal values. ``cut`` says that the value
+    is longer than the line.
     """
 
     place: str
     number: int
     skeleton: str
     tokens: tuple[tuple[str, str], ...]
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +121,16 @@ def shapes(request: ExplanationRequest) -> tuple[Shape, ...]:
     names = names_of(request)
     counted: dict[str, int] = {}
     found = []
+    values = dict(pair for line in reversed(request.evidence) if (pair := lines.read_field(line)))
     for line, reason in _with_reasons(request):
-        stem, pieces = _pieces(line, reason, names)
+        stem, pieces = _pieces(line, reason, names, values)
         skeleton = "".join(text for text, _ in pieces)
         place = stem or f"{line.origin}:{hashlib.sha256(skeleton.encode()).hexdigest()[:12]}"
         counted[place] = counted.get(place, 0) + 1
         place = place if counted[place] == 1 else f"{place}#{counted[place]}"
         tokens = tuple((text.strip(OPEN + CLOSE), token) for text, token in pieces if token is not None)
-        found.append(Shape(place, line.number, skeleton, tokens))
+        cut = bool(stem) and line.text.endswith(CUT)
+        found.append(Shape(place, line.number, skeleton, tokens, cut))
     return tuple(found)
 
 
@@ -191,14 +200,16 @@ def _with_reasons(request: ExplanationRequest) -> Iterator[tuple[EvidenceLine, R
         yield line, known.get(line.number) if len(told) == len(request.reasons) else None
 
 
-def _pieces(line: EvidenceLine, reason: Reason | None, names: Names) -> tuple[str, list[Piece]]:
+def _pieces(
+    line: EvidenceLine, reason: Reason | None, names: Names, values: Mapping[str, str]
+) -> tuple[str, list[Piece]]:
     """Return the field of a line (empty for other lines) and its text in pieces of ``(skeleton, token or None)``."""
     pair = lines.read_field(line)
     if pair is None:
-        return "", list(_told(line, reason, names))
+        return "", list(_told(line, reason, names, values))
     name, value = pair
     pieces = list(_field(name, value, names))
-    if name == "message" and value.endswith("…"):
+    if name == "message" and value.endswith(CUT):
         pieces = list(_beginning(pieces))
     # The mark of a line that an attacker wrote is part of what the model sees.
     return name, [(f"{name}{lines.UNTRUSTED if lines.UNTRUSTED in line.text else ''}: ", None), *pieces]
@@ -241,22 +252,43 @@ def _is_meant(name: str, value: str) -> bool:
     return _MEANT.search(name) is not None
 
 
-def _told(line: EvidenceLine, reason: Reason | None, names: Names) -> Iterator[Piece]:
+def _told(line: EvidenceLine, reason: Reason | None, names: Names, values: Mapping[str, str]) -> Iterator[Piece]:
     """Yield the pieces of a sentence of ours: of a reason's baseline only "none" and "some" count."""
     known = names.of("")
     if line.origin != lines.SCORE:
         yield from _text(line.text, known, _TEXT, _text_word)
         return
-    observed = re.split(r"[;(]", line.text, maxsplit=1)[0]
+    text, end = line.text, 0
+    span = _repeated(text, [values[name] for name in reason.fields if name in values] if reason else [])
+    if span is not None:
+        # What was observed is the value of a field, which has a line of its own.
+        yield from _text(text[: span[0]], known, _TEXT, _text_word)
+        yield _mark("observed"), text[span[0] : span[1]]
+        end = span[1]
+    observed = re.split(r"[;(]", text[end:], maxsplit=1)[0]
     yield from _text(observed, known, _TEXT, _text_word)
-    rest, end = line.text[len(observed) :], 0
+    yield from _baseline(text[end + len(observed) :], reason, known)
+
+
+def _repeated(text: str, values: Iterable[str]) -> tuple[int, int] | None:
+    """Return where a sentence repeats the beginning of a long value and cuts it off."""
+    end = text.find(CUT)
+    for value in values if end > 0 else ():
+        start = text.find(value[:MIN_REPEATED], 0, end) if len(value) >= MIN_REPEATED else -1
+        if start >= 0 and value.startswith(text[start:end].rstrip()):
+            return start, end + 1
+    return None
+
+
+def _baseline(text: str, reason: Reason | None, known: Mapping[str, str]) -> Iterator[Piece]:
+    end = 0
     if reason is not None and any(_naming(name) for name in reason.fields):
         # A usual value of a naming field is somebody else's name.
-        for match in _USUAL.finditer(rest):
-            yield from _text(rest[end : match.start("usual")], known, _TEXT, _baseline_word)
+        for match in _USUAL.finditer(text):
+            yield from _text(text[end : match.start("usual")], known, _TEXT, _baseline_word)
             yield _mark("usual"), match["usual"]
             end = match.end()
-    yield from _text(rest[end:], known, _TEXT, _baseline_word)
+    yield from _text(text[end:], known, _TEXT, _baseline_word)
 
 
 def _naming(name: str) -> bool:
@@ -304,11 +336,16 @@ def _text_word(match: re.Match[str]) -> str:
     if kind == "address":
         side = _side(text)
         return _mark(side) if side not in {"", "unspecified"} and text not in WELL_KNOWN else text
+    before = match.string[max(match.start() - 24, 0) : match.start()]
+    if kind in {"mask", "number", "run"} and _NAMELESS.search(before):
+        return _mark("id")
+    if kind == "mask":  # access rights, flags
+        return text
     if kind in {"blob", "hex"}:
         return text if _readable(kind, text) else _mark(kind)
     if kind not in {"number", "run"}:
         return _mark(kind)
-    if _TELLING.search(match.string[max(match.start() - 24, 0) : match.start()]):
+    if _TELLING.search(before):
         return text
     if not text.replace(",", "").isdecimal():
         return _mark("decimal")

@@ -3,7 +3,8 @@
 Handed: the evidence of an alert and what else the answer depends on. Hands on: an exact key, and an answer with slots
 where the alert's own values stood. Two alerts share a key when everything that carries meaning is the same: the kind of
 event, every line of evidence but for its tokens (:mod:`triage.explainers.cluster_shapes`), the reasons, severity,
-candidate techniques, prompt, model and policy. Nothing is shared by similarity.
+candidate techniques, prompt, model and policy. Nothing is shared by similarity, and nothing of which a part was cut off
+where nobody sees it (of a cut message, the template that is in the key covers the rest).
 
 An answer is only handed on as far as it is certain which value of the alert it speaks of. A claim that was struck, that
 speaks of the time of day or holds a figure or name that no slot explains, is left out.
@@ -55,22 +56,35 @@ def cluster_key(
     ``kind`` says what kind of event it is (parser, category, action, code, template), ``events`` how many are in the
     alert, of which only the order of magnitude counts. ``suspected`` text never shares, in neither direction.
     """
-    if suspected or not kind.get("template") or not request.evidence:
+    found = shapes(request)
+    if suspected or not kind.get("template") or not found or any(one.cut and one.place != "message" for one in found):
         return ""
-    parts = {
-        "version": VERSION,
-        "model": model,
-        "policy": policy,
-        "prompt": prompt_sha256,
-        "kind": {name: kind[name] for name in sorted(kind)},
+    asked = {"version": VERSION, "model": model, "policy": policy, "prompt": prompt_sha256}
+    parts = key_parts(request, kind=kind, events=events, roles=policy == "raw")
+    return hashlib.sha256(json.dumps({**asked, **parts}, sort_keys=True).encode()).hexdigest()
+
+
+def key_parts(request: ExplanationRequest, *, kind: Mapping[str, str], events: int, roles: bool) -> dict[str, Any]:
+    """Return what a key is made of as JSON values, part by part; ``roles`` when a model sees real names."""
+    found = shapes(request)
+    whole = any(one.place == "message" and not one.cut for one in found)
+    return {
+        # The template is a mask of the message: it adds nothing to a message that is there as a whole.
+        "kind": {name: kind[name] for name in sorted(kind) if name != "template" or not whole},
         "severity": request.severity,
         "techniques": sorted(request.techniques),
         "events": len(str(events)) if events > 1 else 0,
-        "reasons": sorted([reason.feature, *sorted(reason.fields)] for reason in request.reasons),
-        "lines": sorted([shape.place, shape.skeleton] for shape in shapes(request)),
-        "roles": _roles(request) if policy == "raw" else [],
+        "reasons": sorted(
+            [reason.feature, _never(reason.baseline), *sorted(reason.fields)] for reason in request.reasons
+        ),
+        "lines": sorted([shape.place, shape.skeleton] for shape in found),
+        "roles": _roles(request) if roles else [],
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _never(baseline: str) -> str:
+    """Return whether a baseline says "never before", whatever it was counted over."""
+    return "never" if re.match(r"(?:0|no|never)\b", baseline.lower()) else "before"
 
 
 def _roles(request: ExplanationRequest) -> list[list[str]]:

@@ -22,7 +22,8 @@ _LEAST = {
 }  # fmt: skip
 _SCALES = {"thousands": 1000, "millions": 1_000_000, "": 1}
 _DONE = (
-    r"events?|log-?[io]ns?|sign-?ins?|attempts?|failures?|connections?|requests?|quer(?:y|ies)|lookups?|records?|entries|"
+    r"events?|log-?[io]ns?|sign-?ins?|attempts?|failures?|connections?|requests?|quer(?:y|ies)|lookups?|records?|"
+    r"entries|"
     r"sessions?|tries|hits|calls?|packets|messages?|files|keys|processes|commands?|retries|errors|alerts|passwords|"
     r"downloads?|transfers?|scans?|times"
 )
@@ -38,10 +39,18 @@ _SOME = re.compile(
     re.IGNORECASE,
 )
 _AGAIN = re.compile(r"\b(?:repeatedly|over and over|time and again|again and again)\b", re.IGNORECASE)
+_EVENTS = re.compile(r"(?<![\d,])(\d{1,6}) events? (?:is|are) in this alert")
+_SPELL = re.compile(
+    r"\b(?:over|for|during|within|lasted|took) (?:several|many|multiple) (?P<unit>minute|hour|day|week|month)s\b",
+    re.IGNORECASE,
+)
+_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000}
 #: Of an alert with one event, nothing that happened is told in the plural.
 _SEVERAL = re.compile(
-    r"\b(?:several|multiple|numerous|many)\s(?:[a-z-]+\s)?(?!(?:signs|reasons|explanations|fields|causes|ways|facts|indicators|"
-    r"factors|details|columns|rows|values|aspects|points|elements|parameters|hours|days|minutes|years|attributes|privileges|"
+    r"\b(?:several|multiple|numerous|many)\s(?:[a-z-]+\s)?(?!(?:signs|reasons|explanations|fields|causes|ways|"
+    r"facts|indicators|"
+    r"factors|details|columns|rows|values|aspects|points|elements|parameters|hours|days|minutes|years|attributes|"
+    r"privileges|"
     r"rights|permissions|failures|events|logins|logons)\b)[a-z-]{3,}s\b|\b(?:several|multiple|many) times\b",
     re.IGNORECASE,
 )
@@ -52,7 +61,10 @@ _SUPPOSED = re.compile(
     re.IGNORECASE,
 )
 #: A present tense that speaks of the world: "many administrators use", "several tools do".
-_PAST = re.compile(r"\b(?:was|were|had|has|have|did|been|made|sent|ran|saw|got|hit|seen|\w{2,}ed)\b", re.IGNORECASE)
+_PAST = re.compile(
+    r"\b(?:was|were|had|has|have|did|been|made|sent|ran|saw|got|hit|seen|(?<!are )(?<!is )(?<!be )\w{2,}ed)\b",
+    re.IGNORECASE,
+)
 
 
 def troubles(draft: Draft, basis: Basis) -> Iterator[Trouble]:
@@ -66,11 +78,30 @@ def troubles(draft: Draft, basis: Basis) -> Iterator[Trouble]:
         if _PAST.search(draft.text):
             least = max(least for word, least in _SOME_LEAST.items() if word in match.group().lower())
             yield from _judged(match.group(), least, _THINGS.get((match["things"] or "").lower(), ""), basis)
-    if "1 event is in this alert" in basis.whole.text and _PAST.search(draft.text):
-        for match in _SEVERAL.finditer(draft.rest):
-            yield Trouble(f'"{match.group()}": there is one event')
+    if _PAST.search(draft.text):
+        yield from _few(draft, basis)
+        yield from _long(draft, basis)
     for match in _AGAIN.finditer(draft.rest):
         yield from _judged(match.group(), 2, "", basis)
+
+
+def _few(draft: Draft, basis: Basis) -> Iterator[Trouble]:
+    """Yield a trouble for a plural that an alert with so few events does not have."""
+    counted = _EVENTS.search(basis.whole.text)
+    if not counted:
+        return
+    for match in _SEVERAL.finditer(draft.rest):
+        least = 4 if match.group().lower().startswith(("many", "numerous")) else 2
+        if int(counted[1]) < least:
+            yield Trouble(f'"{match.group()}": the evidence counts {counted[1]}')
+
+
+def _long(draft: Draft, basis: Basis) -> Iterator[Trouble]:
+    """Yield a trouble for "several hours" when no two times of the evidence lie so far apart."""
+    for match in _SPELL.finditer(draft.rest):
+        longest = max(basis.whole.numbers.spans, default=0)
+        if longest < 2 * _SECONDS[match["unit"].lower()]:
+            yield Trouble(f'"{match.group()}" is longer than anything the evidence spans')
 
 
 def _judged(said: str, least: int, things: str, basis: Basis) -> Iterator[Trouble]:

@@ -6,6 +6,7 @@ them, each worked out when first asked for. One index is made of all lines, one 
 
 import ipaddress
 import re
+import urllib.parse
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -50,8 +51,10 @@ class Index:
 
     @cached_property
     def text(self) -> str:
-        """Return all texts in lower case, one a line; field names come with their values."""
-        return "\n".join(f"{name}: {value}" if name else value for _, name, value in self.rows).lower()
+        """Return all texts in lower case, one a line; fields with their names, quoted URLs once more in clear."""
+        told = [f"{name}: {value}" if name else value for _, name, value in self.rows]
+        told += [urllib.parse.unquote_plus(value) for _, _, value in self.rows if "%" in value]
+        return "\n".join(told).lower()
 
     @cached_property
     def values(self) -> tuple[str, ...]:
@@ -63,8 +66,8 @@ class Index:
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """Return whole texts of three words or more, in lower case, longest first: what a claim may repeat."""
-        texts = {value.lower().rstrip(".") for _, _, value in self.rows if value.count(" ") >= 2}
+        """Return the texts that a claim may repeat, in lower case, longest first: three words or more, or long."""
+        texts = {value.lower().rstrip(".") for _, _, value in self.rows if value.count(" ") >= 2 or len(value) >= 30}
         return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
     @cached_property

@@ -16,6 +16,7 @@ from triage.explainers import lines
 from triage.explainers.grounding_index import Index
 from triage.explainers.grounding_names import Basis, Trouble
 from triage.explainers.grounding_text import Draft
+from triage.explainers.grounding_topics import common, covers, topics
 
 #: A clause with more negations than this is not looked at, and does not stand.
 MAX_NEGATIONS = 8
@@ -47,7 +48,11 @@ _EVIDENCE_BAD = re.compile(
     re.IGNORECASE,
 )
 _NEGATED = re.compile(r"(?:\bnot|n't|\bnever|\bcannot)(?:\s+(?!but\b)\w+){0,2}\s*$", re.IGNORECASE)
-_NONE_OF = re.compile(r"\b(?:no|none|without|zero|neither|nor|nobody|nothing)\b(?:\s+[\w-]+){0,2}\s*$", re.IGNORECASE)
+_NONE_OF = re.compile(
+    r"\b(?:no|none|without|zero|neither|nor|nobody|nothing)\b(?:\s+(?!and\b|but\b|doubt\b|"
+    r"so\b)[\w\u25a0\u25a1-]+){0,7}\s*$",
+    re.IGNORECASE,
+)
 _NO_SIGN = re.compile(r"\bno (?:\w+ )?(?:indication|sign|evidence|proof|trace)s?\b", re.IGNORECASE)
 #: "never failed before" says that it is new.
 _NEVER = re.compile(r"\bnever(?:\s+\w+){0,2}\s*$", re.IGNORECASE)
@@ -74,7 +79,8 @@ _NEGATION = re.compile(
     r"\b(?:no(?=[\s-])|not|never|none|nothing|nobody|no one|nowhere|without|neither|nor|zero|cannot|"
     r"absent|absence|lack(?:s|ed|ing)?|"
     r"un(?:seen|precedented|observed|heard)|missing)\b|n't\b|\b0 (?=[a-z■])|"
-    r"(?<!-)\b(?:the )?(?:only|sole|solely|exclusively|just)\b(?! \u25a1)(?= (?:from|by|on|to|this|that|one|a single|"
+    r"(?<!-)\b(?:the )?(?:only|sole|solely|exclusively|just)\b(?! \u25a1| one of\b)(?= (?:from|by|on|to|this|that|"
+    r"one|a single|"
     r"the|login|user|host|account|event|\u25a0))|"
     r"\bthe (?:only|sole) \w+|\bfirst (?:time|ever|seen|login|appearance|occurrence|use|contact|"
     r"connection)\b|\bfor the first\b|"
@@ -96,11 +102,14 @@ _EXEMPT = re.compile(
     r"n't\b).{0,60}?\b(?:necessarily|by itself|on its own|alone|"
     r"prove[sn]?|proof|conclusive|decides?|decisive|enough|sufficient|intent|intention|the same (?:as|"
     r"thing)|always|in itself|"
-    r"certain(?:ty)?|whether|rule out|exclude[sd]?|guarantees?|impl(?:y|ies)|harmful|malice|mean|context|tell|say|says|explain|how|why|itself|settle[sd]?)\b|"
+    r"certain(?:ty)?|whether|rule out|exclude[sd]?|guarantees?|impl(?:y|ies)|harmful|malice|mean|context|tell|say|"
+    r"says|explain|how|why|itself|settle[sd]?)\b|"
     r"\b(?:not|isn't)(?: yet| entirely| quite)? clear(?= (?:whether|how|why|if|who|what|yet|from|that)\b|[,;.]|$)|"
     r"\bno \w+ (?:would|could|can|should)\b|"
     r"\bnot (?:that|inherently|necessarily|unusual|uncommon|surprising|strictly|normally|usually|typically|generally|"
-    r"commonly)\b|\bnot (?:an? )?(?:standard|default|well-known|typical)\b|\bin the strict sense\b|"
+    r"commonly)\b|\bdo(?:es)? not (?:show|reveal|contain|mention|include|state|record|name)(?!.*\b(?:any|other|"
+    r"others|further)\b)|"
+    r"\bnot (?:an? )?(?:standard|default|well-known|typical)\b|\bin the strict sense\b|"
     r"\b(?:can|could|would|will) no longer\b|\b(?:and|,) not (?:through|via|over|interactively|manually|by hand)\b|"
     r"\b(?:only|merely|just) (?:shows?|means?|says?|tells?|proves?|indicates?|suggests?)\b",
     re.IGNORECASE,
@@ -128,6 +137,7 @@ _OTHERS = re.compile(
     r"absence|since|afterwards|follow-up)\b",
     re.IGNORECASE,
 )
+_NORMALLY = re.compile(r"\b(?:normally|usually|typically|generally|commonly|in general|as a rule)\b", re.IGNORECASE)
 #: What makes a clause speak of something that happened here, not of how things are.
 _PARTICULAR = re.compile(
     r"[\u25a0\u25a1]|\b(?:the|this|that|these|those|its|his|her|their|was|were|did|has|had|have|been|there|it|they|"
@@ -143,72 +153,17 @@ _FAMILIAR = re.compile(
     r"normal|habitual|familiar|expected|"
     r"well[- ]known|everyday|regular|frequent)\b|usually|regularly|routinely|as usual|as always|every "
     r"day|habitually|frequently seen|often seen|"
-    r"an old friend)|\b(?:is|are|was|were) (?:frequently|often|commonly) \w+ (?:by|on|from|in|at|to)? ?(?:\u25a0|this|here)|"
+    r"an old friend)|\b(?:is|are|was|were) (?:frequently|often|commonly) \w+ (?:by|on|from|in|at|to)? ?(?:\u25a0|"
+    r"this|here)|"
     r"\u25a0(?:'s \w+)? (?:often|frequently|commonly|normally|always) ",
     re.IGNORECASE,
 )
 _CALLED_NEW = re.compile(r"\bnever\b|\b0 of\b|\bnew\b|\bfirst\b|\brare(?:ly)?\b|\busual\w*[^;]*\bat most\b")
 _UNFAMILIAR = re.compile(
-    r"\b(?:never|not|no|new|first|rare|unusual|unusually|seldom|n't|more than|higher than|than)\b|n't\b", re.IGNORECASE
+    r"\b(?:never|not|no|nobody|no one|none|nothing|new|first|rare|unusual|unusually|seldom|n't|more than|"
+    r"higher than|than)\b|n't\b",
+    re.IGNORECASE,
 )
-#: Different words for one thing, in front of which absence is looked for.
-_SAME = {
-    "logon": "login",
-    "logons": "login",
-    "logins": "login",
-    "log": "login",
-    "logged": "login",
-    "sign": "login",
-    "signed": "login",
-    "sign-in": "login",
-    "sign-ins": "login",
-    "authentication": "login",
-    "authentications": "login",
-    "log-in": "login",
-    "log-ins": "login",
-    "authenticated": "login",
-    "machine": "host",
-    "machines": "host",
-    "hosts": "host",
-    "server": "host",
-    "servers": "host",
-    "system": "host",
-    "systems": "host",
-    "accounts": "user",
-    "account": "user",
-    "users": "user",
-    "connected": "connection",
-    "connections": "connection",
-    "connect": "connection",
-    "program": "process",
-    "programs": "process",
-    "processes": "process",
-    "binary": "process",
-    "executable": "process",
-    "addresses": "address",
-    "ip": "address",
-    "ips": "address",
-    "attempts": "attempt",
-    "failures": "failure",
-    "failed": "failure",
-    "failing": "failure",
-    "queries": "query",
-    "lookups": "query",
-    "files": "file",
-    "requests": "request",
-    "events": "event",
-    "alerts": "alert",
-    "changes": "change",
-    "changed": "change",
-    "deployments": "deployment",
-}
-#: What a search or a line can be about.
-_TOPIC_WORDS = (
-    "lookup download upload transfer traffic packet data session command network port password movement "
-    "domain email mail device key "
-    "role group policy service task job script payload malware damage harm reboot update byte"
-)
-_TOPICS = frozenset(_SAME.values()) | frozenset(_TOPIC_WORDS.split())
 
 
 def troubles(draft: Draft, basis: Basis) -> Iterator[Trouble]:
@@ -221,6 +176,7 @@ def troubles(draft: Draft, basis: Basis) -> Iterator[Trouble]:
 
 
 def clauses(text: str) -> list[str]:
+    """Return the parts of a text that can be true or false by themselves."""
     return [clause.strip() for clause in _CLAUSES.split(text) if clause and clause.strip()]
 
 
@@ -281,7 +237,7 @@ def _found(clause: str, basis: Basis) -> Iterator[Trouble]:
     if not only and not re.search(r"\b(?:other|others|further|elsewhere|again)\b", clause, re.IGNORECASE):
         return
     receipts = [(origin, value.lower()) for origin, _, value in basis.cited.rows if origin == lines.RECEIPT]
-    if receipts and all(_is_empty(*one) and _covers(topics(clause), one[1]) for one in receipts):
+    if receipts and all(_is_empty(*one) and common(clause, one[1]) for one in receipts):
         yield Trouble("the cited query found nothing of that kind")
 
 
@@ -305,7 +261,7 @@ def _absence(clause: str, claim: str, basis: Basis) -> Iterator[Trouble]:
             continue
         if _SUPPOSED.search(clause[: match.start()][-40:]) or _is_general(clause, match):
             continue
-        if _is_one(clause, match, basis.cited) or _is_quality(clause, match):
+        if _is_inferred(clause, match) or _is_one(clause, match, basis.cited) or _is_quality(clause, match):
             continue
         if not _borne(clause, claim, basis.cited):
             misplaced = _borne(clause, claim, basis.whole)
@@ -318,6 +274,8 @@ def _absence(clause: str, claim: str, basis: Basis) -> Iterator[Trouble]:
 def _is_general(clause: str, match: re.Match[str]) -> bool:
     """Tell whether a clause states something that always holds, and speaks of nothing in particular."""
     word = match.group().strip().lower()
+    if word in {"no", "never", "nothing", "none"}:
+        return bool(_NORMALLY.search(clause)) and not re.search(r"\b(?:was|were|did|had|been)\b", clause)
     return word in {"without", "not", "n't", "cannot", "lack", "lacks"} and not _PARTICULAR.search(clause)
 
 
@@ -327,6 +285,15 @@ def _is_quality(clause: str, match: re.Match[str]) -> bool:
         return False
     behind = " ".join(clause[match.end() :].split()[:4])
     return not topics(behind) and not _OTHERS.search(behind)
+
+
+def _is_inferred(clause: str, match: re.Match[str]) -> bool:
+    """Tell whether a "not" is what the writer infers of something told, not of what else there was."""
+    if match.group().strip().lower() not in {"not", "n't"} or _OTHERS.search(clause):
+        return False
+    return bool(
+        re.search(r"\b(?:suggest|impl|presum|probab|apparent|likely|seem)\w*", clause[: match.start()], re.IGNORECASE)
+    )
 
 
 def _is_one(clause: str, match: re.Match[str], index: Index) -> bool:
@@ -352,30 +319,12 @@ def _borne(clause: str, claim: str, index: Index) -> bool:
 def _bears(clause: str, about: frozenset[str], origin: str, text: str) -> bool:
     others = bool(_OTHERS.search(clause))
     if origin == lines.RECEIPT:
-        return bool(about) and bool(_ZERO.search(text)) and _covers(about, text)
+        about = about | common(text, clause)
+        return bool(about) and bool(_ZERO.search(text)) and covers(about, text)
     if origin == lines.SCORE:
         if _NOVEL.search(clause) and not re.search(r"\bothers?\b", clause, re.IGNORECASE):
             return bool(_NOVEL_LINE.search(text))
-        return not others and bool(re.search(r"\bnot\b|\black|\bno\b", text)) and _covers(about, text)
+        return not others and bool(re.search(r"\bnot\b|\black|\bno\b", text)) and covers(about, text)
     return (
-        bool(about)
-        and not others
-        and not _NOVEL.search(clause)
-        and bool(_SAYS_NO.search(text))
-        and _covers(about, text)
+        bool(about) and not others and not _NOVEL.search(clause) and bool(_SAYS_NO.search(text)) and covers(about, text)
     )
-
-
-def _words(text: str) -> set[str]:
-    """Return the words of a text, different words for one thing made one."""
-    found = re.findall(r"[a-z][a-z-]+", text.lower().replace("_", " "))
-    return {_SAME.get(word, word) for word in found} | {word.removesuffix("s") for word in found}
-
-
-def topics(text: str) -> frozenset[str]:
-    return _TOPICS & _words(text)
-
-
-def _covers(about: frozenset[str], text: str) -> bool:
-    """Tell whether a line speaks of at least half of what a clause speaks of."""
-    return len(about & _words(text)) * 2 >= len(about)

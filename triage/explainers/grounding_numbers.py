@@ -55,7 +55,8 @@ _LISTED = re.compile(
 )
 #: In front of or behind a number that tells how many there are in all, not how many of them did something.
 _OF_ALL = re.compile(
-    r"\b(?:of|in|among|amongst|across|over|all|than|learned|baseline|history|knows?|saw|seen)\W*(?:the |all |all the |"
+    r"\b(?:of|in|among|amongst|across|over|all|than|learned|baseline|history|knows?|saw|seen)\W*(?:the |all |"
+    r"all the |"
     r"its |these |those )*$",
     re.IGNORECASE,
 )
@@ -68,16 +69,28 @@ _TIMES = re.compile(
     r"(?:\W*times|-?fold|x)\s(?:the|as|more|higher|above|larger|greater|what|its|that|of)\b", re.IGNORECASE
 )
 _PER = re.compile(r"\W*(?:[a-z-]+\s){0,2}?(?:per|an?|every|each)\s(?P<unit>second|minute|hour|day)\b", re.IGNORECASE)
+_AVERAGE = re.compile(r"\b(?:average|averaging|mean|apiece|each)\b", re.IGNORECASE)
 _STANDARD = re.compile(r"\b(?:RFC|ISO|IEC|NIST|PCI)\W*$", re.IGNORECASE)
 _DURATION = re.compile(r"\W*(second|minute|hour|day|week|month|year)s?\b", re.IGNORECASE)
 _SECONDS = {
     "second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000, "year": 31_536_000,
 }  # fmt: skip
+_FIGURE = rf"\d{{1,4}}|(?:{_WORD})"
+_TWO_UNITS = re.compile(
+    rf"(?<![\w.,])(?P<first>{_FIGURE})\s(?P<unit>day|hour|minute)s?,?\s(?:and\s)?(?P<second>{_FIGURE})\s"
+    r"(?P<lesser>hour|minute|second)s?\b",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(r"\s?(?:%|per ?cent\b)", re.IGNORECASE)
 _UNITS = {"k": (1e3,), "m": (1e6,), "b": (1e9,), "bn": (1e9,)} | {
     f"{letter}{i}b": (1000.0**power, 1024.0**power) for power, letter in enumerate("kmgt", 1) for i in ("", "i")
 }
-_SPACED_UNIT = re.compile(r"\s(?P<unit>[kmgt]i?b|[kmgt]i?bytes|million|thousand|billion)\b", re.IGNORECASE)
+_SPACED_UNIT = re.compile(
+    r"\s(?P<unit>[kmgt]i?b|[kmgt]i?bytes|(?:kilo|mega|giga|tera)bytes?|million|thousand|billion)\b", re.IGNORECASE
+)
+_LONG = re.compile(r"([kmgt])(?:ilo|ega|iga|era)bytes?")
+#: "half a million", "half a dozen".
+_HALF = re.compile(r"\bhalf an? (?P<scale>dozen|hundred|thousand|million)\b", re.IGNORECASE)
 _SPACED = {"million": "m", "thousand": "k", "billion": "b"}
 _SHARE = re.compile(r"(?<![\d,])(\d[\d,]{0,17}) of (\d[\d,]{0,17})")
 _ROLE_TEXT: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -112,12 +125,21 @@ def in_text(text: str) -> Iterator[Number]:
         steps = tuple(finest * value / values[0] if values[0] else finest for value in values)
         yield Number(values, steps, text[start:end], _role(text[:start], text[end:]), start, end)
         text = text[:start] + " " * (end - start) + text[end:] if end > match.end() else text
+    for match in _HALF.finditer(text):
+        start, end = match.span()
+        value = _SCALES[match["scale"].lower()] / 2
+        yield Number((value,), (1.0,), match.group(), _role(text[:start], text[end:]), start, end)
+        text = text[:start] + " " * (end - start) + text[end:]
     for match in WORDS.finditer(text):
-        value = spelled(match.group())
+        value = float(spelled(match.group()))
         if value >= 2:
             start, end = match.span()
-            role = _role(text[:start], text[end:])
-            yield Number((float(value),), (1.0,), match.group(), role, start, end)
+            spaced = _SPACED_UNIT.match(text, end)
+            factors = _UNITS.get(_LONG.sub(r"\1b", spaced["unit"].lower()), ()) if spaced else ()
+            end = spaced.end() if spaced and factors else end
+            values = (value, *(value * factor for factor in factors))
+            steps = (1.0, *factors)
+            yield Number(values, steps, match.group(), _role(text[:start], text[end:]), start, end)
 
 
 def _values(match: re.Match[str], text: str) -> tuple[tuple[float, ...], int]:
@@ -126,7 +148,7 @@ def _values(match: re.Match[str], text: str) -> tuple[tuple[float, ...], int]:
     unit, end = (match["unit"] or "").lower(), match.end()
     spaced = _SPACED_UNIT.match(text, end)
     if not unit and spaced:
-        unit, end = spaced["unit"].lower().replace("bytes", "b"), spaced.end()
+        unit, end = _LONG.sub(r"\1b", spaced["unit"].lower()).replace("bytes", "b"), spaced.end()
         unit = _SPACED.get(unit, unit)
     percent = _PERCENT.match(text, end)
     if percent:
@@ -201,6 +223,8 @@ def known(rows: list[tuple[str, str]], spans: set[int], years: set[float]) -> Kn
         numbers = _plain_values(left)
         role = next((role for ending, role in _ROLE_FIELDS if name.endswith(ending)), "")
         roles.setdefault(role, set()).update(numbers) if role else free.update(numbers)
+        if name.endswith("event.duration"):
+            spans = spans | {int(value / 1e9) for value in numbers if value < 1e18}
         if not role:
             counts |= _plain_values(_LASTING.sub(" ", _TOTAL.sub(" ", left)))
         every |= numbers
@@ -231,16 +255,14 @@ def matches(number: Number, evidence: Known, before: str, after: str, *, listed:
     """Tell whether the evidence has a number; ``listed`` is how many things the claim itself names."""
     if number.role in evidence.roles:
         return any(value in evidence.roles[number.role] for value in number.values)
-    if _STANDARD.search(before):
-        return True
     pool = evidence.every
     if number.role == "count":
         pool = evidence.free if _OF_ALL.search(before) or _IN_ALL.match(after) else evidence.counts
-    if any(_equal(value, step, pool) for value, step in zip(number.values, number.steps, strict=True)):
+    if _STANDARD.search(before) or any(_equal(value, step, pool) for value, step in zip(number.values, number.steps, strict=True)):
         return True
     if _near(number, pool, before):
         return True
-    if _is_ratio(number, evidence, before, after) or _is_pace(number, evidence, before, after):
+    if any(relates(number, evidence, before, after) for relates in (_is_average, _is_ratio, _is_pace)):
         return True
     if number.role == "duration" and _lasted(number, evidence, after, before):
         return True
@@ -269,12 +291,38 @@ def _is_ratio(number: Number, evidence: Known, before: str, after: str) -> bool:
     return any(small and abs(large / small - wanted) <= width * wanted for large in held for small in held)
 
 
+def long_spans(text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Yield durations of two units ("4 minutes and 48 seconds") with their seconds."""
+    for match in _TWO_UNITS.finditer(text):
+        parts = zip((match["first"], match["second"]), (match["unit"], match["lesser"]), strict=True)
+        yield (
+            match,
+            sum(int(part if part.isdigit() else spelled(part)) * _SECONDS[unit.lower()] for part, unit in parts),
+        )
+
+
+def _is_average(number: Number, evidence: Known, before: str, after: str) -> bool:
+    """Tell whether "1,400 bytes on average" is how two counts relate."""
+    if not _AVERAGE.search(before) and not _AVERAGE.search(after):
+        return False
+    held = sorted(evidence.counts)[:60]
+    wanted = number.values[0]
+    return any(small and abs(large / small - wanted) <= 0.05 * wanted for large in held for small in held)
+
+
 def _is_pace(number: Number, evidence: Known, before: str, after: str) -> bool:
     """Tell whether "2 a minute" is a count over the time between two moments."""
+    width = 0.25 if _ROUGH.search(before) else 0.1
+    each = _DURATION.match(after) if re.search(r"\bevery\W*$", before) else None
+    if each:
+        wanted = number.values[0] * _SECONDS[each.group(1).lower()]
+        paces = (
+            span / count for span in sorted(evidence.spans)[:60] for count in sorted(evidence.counts)[:60] if count
+        )
+        return any(abs(pace - wanted) <= width * wanted for pace in paces)
     unit = _PER.match(after)
     if not unit:
         return False
-    width = 0.25 if _ROUGH.search(before) else 0.1
     wanted, seconds = number.values[0], _SECONDS[unit["unit"].lower()]
     return any(
         abs(count * seconds / span - wanted) <= width * wanted
@@ -304,5 +352,5 @@ def _lasted(number: Number, evidence: Known, after: str, before: str) -> bool:
     seconds = _SECONDS[unit.group(1).lower()] if unit else 1
     value = number.values[0]
     if _AT_MOST.search(before):
-        return any(span <= value * seconds for span in evidence.spans)
+        return any(value * seconds / 6 <= span <= value * seconds for span in evidence.spans)
     return any(math.floor(span / seconds) <= value <= math.ceil(span / seconds) for span in evidence.spans)

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 
 from triage.explainers.grounding_index import Index
-from triage.explainers.grounding_names import PROPER, Basis, Trouble
+from triage.explainers.grounding_names import Basis, Trouble
 from triage.explainers.grounding_text import Draft, is_plain, occurs
+from triage.explainers.grounding_words import PROPER
 
 #: Fields of who acts, and of what is acted on, in one kind of event.
 _PAIRS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
@@ -27,24 +28,31 @@ _PAIRS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 _HOSTED = (("source.ip", "client.ip"), ("host.name", "host.hostname", "destination.ip"))
 _ACT = (
     r"(?:tried|attempted|managed|wanted|began|went on) to \w+|"
-    r"(?:created|started|launched|spawned|ran|executed|opened|contacted|connected|sent|asked|queried|requested|scanned|"
-    r"attacked|used|logged|signed|called|invoked|added|deleted|removed|granted|resolved|reached|probed|talked|downloaded|"
+    r"(?:created|started|launched|spawned|ran|executed|opened|contacted|connected|sent|asked|queried|requested|"
+    r"scanned|"
+    r"attacked|used|logged|signed|called|invoked|added|deleted|removed|granted|resolved|reached|probed|talked|"
+    r"downloaded|"
     r"accessed|changed|reset|assumed|impersonated|became|switched|moved|left|initiated|made|looked|was the parent|"
-    r"is the parent|gave|assigned|disabled|enabled|posted|uploaded|hit|fetched)\b"
+    r"is the parent|gave|assigned|disabled|enabled|posted|uploaded|hit|fetched|(?!named|called|logged|used|based|"
+    r"reported|recorded|joined|received)[a-z]{3,}ed)\b"
 )
 _ACTIVE = re.compile(
     rf"(?:'s \w+)?[\s,]+(?:then |also |first |successfully |has |had |\w+ly )?(?:{_ACT})", re.IGNORECASE
 )
 _PASSIVE = re.compile(
-    r"\s+(?:was|were|is|got|has been|had been|being)\s+(?:\w+ly )?(?!sent|sen)\w+(?:ed|en|un|own|ent|ade|it|ut|et)\b.{0,40}?\bby\s+"
+    r"\s+(?:was|were|is|got|has been|had been|being)\s+(?:\w+ly )?(?!sent|sen)\w+(?:ed|en|un|own|ent|ade|it|ut|"
+    r"et)\b.{0,40}?\bby\s+"
     r"(?:the\s)?(?:\w+\s)?$",
     re.IGNORECASE,
 )
 _ATTACKS = re.compile(r"\b(?:attacked|scanned|contacted|probed|hit|reached)\s(?:the\s)?(?:\w+\s)?$")
+_FETCHED = re.compile(r"^\s(?:down)?(?:loaded|fetched|retrieved|pulled)\b[^.;,]*\sfrom\s(?:the\s)?(?:\w+\s)?$")
+_NOT_FETCHED = re.compile(r"\b(?:by|was|were|when|because|after)\b")
 #: What makes the later one the beginning after all.
 _BACK = re.compile(
     r"\b(?:from|by|after|because|when|while|where|which|whose|who|as|repl\w+|respon\w+|answer\w*|return\w*|receiv\w*|"
-    r"accept\w*|reject\w*|den\w+|block\w*|allow\w*|log(?:s|ged)? (?:a|the|an)|record\w*|for (?:a|the) request|through|"
+    r"accept\w*|reject\w*|den\w+|block\w*|allow\w*|log(?:s|ged)? (?:a|the|an)|record\w*|for (?:a|the) request|"
+    r"through|"
     r"via|back|could|may|might|would|if|than|like|with)\b|[.;]\s",
     re.IGNORECASE,
 )
@@ -63,46 +71,141 @@ _VOCABULARIES: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
     (("user_agent.original", "user_agent.name"), re.compile(r"\b(?:Chrome|Firefox|Safari|Opera|Edge)\b")),
 )
 _ACCOUNTS = (
-    r"root|admin|administrator|guest|system|nobody|daemon|backup|oracle|postgres|mysql|ubuntu|debian|www-data|jenkins|test|"
-    r"operator|support|helpdesk|superuser|sa|sysadmin|info|web|mail|ftp|git|tomcat|apache|nginx|default|user|deployer|scanner"
+    r"root|admin|administrator|guest|system|nobody|daemon|backup|oracle|postgres|mysql|ubuntu|debian|www-data|"
+    r"jenkins|test|"
+    r"operator|support|helpdesk|superuser|sa|sysadmin|info|web|mail|ftp|git|tomcat|apache|nginx|default|user|"
+    r"deployer|scanner"
 )
 _ACCOUNT_NAMED = re.compile(
     rf"\b(?:users?|accounts?|user ?names?|identity|principal|login|logon|log-in)\s(?:named |called |name )?"
-    rf"(?P<name>{_ACCOUNTS})\b(?!-|\s(?:accounts?|names?|agents?|rights|privileges?|access|roles?|logins?|pages?|activity|"
+    rf"(?P<name>{_ACCOUNTS})\b(?!-|\s(?:accounts?|names?|agents?|rights|privileges?|access|roles?|logins?|pages?|"
+    rf"activity|"
     r"behaviou?r|input|sessions?|error|service|servers?|team|staff|group|portal|console|panel|interface|directory))",
     re.IGNORECASE,
 )
 _ACTED_AS = re.compile(
-    r"\b(?:as|by|became|become|of|for|to)\s(?P<name>root|admin|SYSTEM|guest|www-data|nobody|administrator|Administrator)\b"
-    r"(?!-|\s(?:cause|access|privileges?|rights|permissions?|level|accounts?|users?|certificate|directory|shell|staff|team|"
+    r"\b(?:as|by|became|become|of|for|to)\s(?P<name>root|admin|SYSTEM|guest|www-data|nobody|administrator|"
+    r"Administrator)\b"
+    r"(?!-|\s(?:cause|access|privileges?|rights|permissions?|level|accounts?|users?|certificate|directory|shell|"
+    r"staff|team|"
     r"logs?|files?|processes|services|admin\w*|information|calls?|configuration|policy|owners?|resources|credentials|"
     r"passwords?|tools?|role))"
 )
 _ACTING = re.compile(
     r"(?:^|[.;,:]\s|\b(?:that|and|because|when|then)\s)(?P<name>[Rr]oot|admin|Admin|SYSTEM|guest|Guest|Administrator|"
     r"administrator|nobody)\s(?:then |also |has |had |successfully )?"
-    r"(?:logged|ran|signed|used|tried|failed|executed|created|connected|authenticated|accessed|opened|started|deleted|did)\b"
+    r"(?:logged|ran|signed|used|tried|failed|executed|created|connected|authenticated|accessed|opened|started|"
+    r"deleted|did)\b"
 )
 _PLACED = re.compile(
-    r"\b(?:namespace|service account|parent (?:process )?(?:was|is)|region|pod|bucket|called|named)\s(?:the\s)?(?P<name>[a-z]{3,30})(?![\w-]|\.\w)"
+    r"\b(?:namespace|service account|parent (?:process )?(?:was|is)|region|pod|bucket|called|"
+    r"named)\s(?:the\s)?(?P<name>[a-z]{3,30})(?![\w-]|\.\w)"
 )
 _PREVIOUS = re.compile(r"\b(?:previous|old|former)_")
 #: A word with a capital beside the kind of thing that it names: "the folder Archive", "the Application log".
 _TITLED = re.compile(
-    r"\b(?:folder|channel|group|role|region|city|country|table|database|bucket|project|repository|share|queue|topic|department)"
-    r"\s(?P<name>[A-Z][a-z]{2,30})\b|(?:\bthe|^The)\s(?P<log>[A-Z][a-z]{2,30})\s(?:log|channel|group|role|folder|"
+    r"\b(?:folder|channel|group|role|region|city|country|table|database|bucket|project|repository|share|queue|"
+    r"topic|department)"
+    r"(?:\sis|\swas)?\s(?P<name>[A-Z][a-z]{2,30})\b|(?:\bthe|^The)\s(?P<log>[A-Z][a-z]{2,30})\s(?:log|channel|"
+    r"group|role|folder|"
     r"share)\b"
 )
 _NO_NAME = re.compile(
-    r".*(?:ed|ing|ly|tion|able)$|(?:that|which|this|and|for|from|with|was|were|has|had|may|might|could|can|should|would|will|"
-    r"did|does|token|tokens|password|passwords|key|keys|name|names|activity|credentials|account|accounts|usually|before|here|"
-    r"the|its|not|are|also|then|when|where|itself|to|who|exists|exec|permissions|isolation|owner|owners|an|by|on|in|at|of|or|"
-    r"belongs|runs|holds|contains|looks|seems|appears|needs|uses|acts|starts|carries|serves|process|program|likely|probably|security|network|access|level|all|out|itself|upon|into|because|after|but)"
+    r".*(?:ed|ing|ly|tion|able)$|(?:that|which|this|and|for|from|with|was|were|has|had|may|might|could|can|should|"
+    r"would|will|"
+    r"did|does|token|tokens|password|passwords|key|keys|name|names|activity|credentials|account|accounts|usually|"
+    r"before|here|"
+    r"the|its|not|are|also|then|when|where|itself|to|who|exists|exec|permissions|isolation|owner|owners|an|by|on|"
+    r"in|at|of|or|"
+    r"belongs|runs|holds|contains|looks|seems|appears|needs|uses|acts|starts|carries|serves|process|program|likely|"
+    r"probably|security|network|access|level|all|out|itself|upon|into|because|after|but)"
 )
 _HEDGED = re.compile(
-    r"\b(?:if|whether|could|would|might|may|can|should|unless|possibl[ey]|perhaps|check|verify|confirm|ask|typically|often|"
-    r"usually|commonly|generally|such as|rather than|instead of|not|like|e\.g)\b",
+    r"\b(?:if|whether|could|would|might|may|can|should|unless|possibl[ey]|perhaps|check|verify|confirm|ask|"
+    r"typically|often|"
+    r"usually|commonly|generally|such as|other than|rather than|instead of|not|like|e\.g)\b",
     re.IGNORECASE,
+)
+
+
+#: Programs whose names are words, or short.
+_COMMANDS = frozenset(
+    [
+        "perl",
+        "python",
+        "ruby",
+        "bash",
+        "sh",
+        "zsh",
+        "ksh",
+        "wget",
+        "curl",
+        "nc",
+        "ncat",
+        "socat",
+        "ssh",
+        "scp",
+        "sftp",
+        "telnet",
+        "ftp",
+        "cron",
+        "at",
+        "tar",
+        "zip",
+        "gzip",
+        "dd",
+        "nmap",
+        "ping",
+        "dig",
+        "nslookup",
+        "host",
+        "whoami",
+        "id",
+        "uname",
+        "cat",
+        "less",
+        "vi",
+        "vim",
+        "nano",
+        "chmod",
+        "chown",
+        "mount",
+        "unshare",
+        "chroot",
+        "sudo",
+        "su",
+        "make",
+        "gcc",
+        "docker",
+        "podman",
+        "java",
+        "node",
+        "php",
+        "powershell",
+        "cmd",
+        "explorer",
+        "winword",
+        "excel",
+        "outlook",
+        "word",
+        "notepad",
+        "certutil",
+        "regsvr",
+        "msbuild",
+        "wmic",
+        "net",
+        "sc",
+    ]
+)
+_OWNED = re.compile(
+    r"\b(?:belongs to|owned by|operated by|registered (?:to|with)|hosted (?:by|at)|provider|located in|"
+    r"based in)\s(?:the\s)?"
+    r"(?P<name>[A-Z][\w-]+)"
+)
+_COMMAND = re.compile(
+    r"\b(?:by|with|using|via|command|program|process|utility|binary|shell|executable)\s(?:the\s)?(?:command\s|"
+    r"program\s|tool\s)?"
+    r"(?P<name>[a-z]{2,12})\b(?![\w-]|\.\w)"
 )
 
 
@@ -128,7 +231,7 @@ def _turned(text: str, basis: Basis) -> Iterator[Trouble]:
 
 
 def _changed(text: str, basis: Basis) -> Iterator[Trouble]:
-    """Yield a trouble when "from a to b" turns a change round that the evidence has as a field and its previous value."""
+    """Yield a trouble when "from a to b" turns round a field and its previous value."""
     held = {name: value.lower() for _, name, value in basis.whole.rows if name}
     for name, old in held.items():
         new = held.get(_PREVIOUS.sub("", name), "")
@@ -143,12 +246,14 @@ def _values(index: Index, fields: tuple[str, ...]) -> list[str]:
 
 
 def _is_turned(text: str, actor: str, thing: str, *, towards: bool = False) -> bool:
-    """Tell whether the thing does something to the actor ("b started a"), or the actor is done it to ("a was started by b")."""
+    """Tell whether the thing acts on the actor: "b started a", "a was started by b"."""
     at, on = text.find(actor), text.find(thing)
     if min(at, on) < 0 or text.count(actor) > 1 or text.count(thing) > 1:
         return False
     if on < at:
         between = text[on + len(thing) : at]
+        if len(between) <= 80 and _FETCHED.search(between) and not _NOT_FETCHED.search(between):
+            return True
         if len(between) > 80 or not _ACTIVE.match(between) or _BACK.search(between):
             return False
         return (
@@ -164,7 +269,9 @@ def _vocabularies(text: str, basis: Basis) -> Iterator[Trouble]:
     if _HEDGED.search(text):
         return
     for fields, pattern in _VOCABULARIES:
-        if not any(name in fields for _, name, _ in basis.whole.rows):
+        if not any(
+            name in fields or pattern.fullmatch(f"{value} request") for _, name, value in basis.whole.rows
+        ) and not any(pattern.fullmatch(value) for _, _, value in basis.whole.rows):
             continue
         for match in pattern.finditer(text):
             if not occurs(match.group().lower(), basis.whole.text):
@@ -178,6 +285,13 @@ def _accounts(draft: Draft, basis: Basis) -> Iterator[Trouble]:
             before = text[: match.start("name")]
             if not _HEDGED.search(before[-60:]) and not occurs(match["name"].lower(), basis.whole.text):
                 yield Trouble(f"{match['name']} is in no evidence line")
+    for match in _COMMAND.finditer(text):
+        name = match["name"]
+        if name in _COMMANDS and name not in basis.whole.text and not _HEDGED.search(text[: match.start()][-60:]):
+            yield Trouble(f"{name} is in no evidence line")
+    for match in _OWNED.finditer(text):
+        if not _HEDGED.search(text) and not occurs(match["name"].lower(), basis.whole.text):
+            yield Trouble(f"{match['name']} is in no evidence line")
     for match in _TITLED.finditer(text):
         name = match["name"] or match["log"]
         if name.lower() not in PROPER and not occurs(name.lower(), basis.whole.text):

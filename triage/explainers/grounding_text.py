@@ -38,11 +38,28 @@ _ENDINGS = (
 #: Ending of a word and what stands in its place in the word it comes from.
 _INFLECTED = (
     ("ies", "y"), ("ied", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ed", ""), ("ed", "e"), ("d", ""), ("ing", ""),
-    ("ing", "e"), ("ly", ""), ("er", ""), ("er", "e"), ("ers", ""), ("est", ""), ("ist", ""), ("al", ""),
+    ("ing", "e"), ("ly", ""), ("er", ""), ("er", "e"), ("ers", ""), ("est", ""), ("ist", ""), ("al", ""), ("or", ""), ("or", "e"), ("ors", ""), ("ors", "e"),
 )  # fmt: skip
 #: First names that look like words, or like forms of words.
 _FIRST_NAMES = frozenset(
-    "james maria jack frank frances peter lawrence heather mason glen dean lily ivy penny ray drew".split()
+    [
+        "james",
+        "maria",
+        "jack",
+        "frank",
+        "frances",
+        "peter",
+        "lawrence",
+        "heather",
+        "mason",
+        "glen",
+        "dean",
+        "lily",
+        "ivy",
+        "penny",
+        "ray",
+        "drew",
+    ]
 )
 _PREFIXES = ("un", "de", "re", "non", "mis", "over", "out", "pre", "dis", "sub", "inter", "multi", "anti")
 
@@ -120,7 +137,7 @@ def is_plain(word: str) -> bool:
         return bool(parts) and all(part.isalpha() for part in parts) and all(is_plain(part) for part in parts)
     if len(word) == 1 or _is_word(word):
         return True
-    if len(word) >= 7 and word.endswith(_ENDINGS):
+    if len(word) >= 7 and word.removesuffix("s").endswith(_ENDINGS):
         return True
     return any(word.startswith(prefix) and _is_word(word[len(prefix) :]) for prefix in _PREFIXES if len(word) > 5)
 

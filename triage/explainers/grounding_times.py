@@ -50,7 +50,8 @@ _ROUGH = re.compile(
 _BEFORE = re.compile(r"\b(?:before|by|prior to|earlier than|no later than)\W*$", re.IGNORECASE)
 _AFTER = re.compile(r"\b(?:after|since|later than|past)\W*$", re.IGNORECASE)
 _BETWEEN = re.compile(r"\bbetween\W*$", re.IGNORECASE)
-ROUGH_SECONDS, DAY = 600, 86_400
+_AND = re.compile(r"\bbetween\b.{0,40}\band\W*$", re.IGNORECASE)
+ROUGH_SECONDS, BOUND_SECONDS, DAY = 600, 120, 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ _UNIT = {"s": 1, "m": 60, "h": 3600}
 
 
 def is_beside(value: float, after: str, moments: frozenset[Moment]) -> bool:
-    """Tell whether "two minutes before midnight" is a time that the evidence has; ``after`` begins behind the number."""
+    """Tell whether "two minutes before midnight" is a time of the evidence; ``after`` begins behind the number."""
     found = _BESIDE.match(after)
     if not found or value > DAY:
         return False
@@ -155,6 +156,22 @@ def is_beside(value: float, after: str, moments: frozenset[Moment]) -> bool:
     middle = 0 if found["name"].lower() == "midnight" else DAY // 2
     seconds = int(middle + away) % DAY
     return any(m.seconds is not None and abs(m.seconds - seconds) <= 60 for m in moments)
+
+
+_HOURS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_PAST_HOUR = re.compile(
+    rf"\b(?P<part>half|(?:a )?quarter|five|ten|twenty-five|twenty) (?P<way>past|to) (?P<hour>{'|'.join(_HOURS)})\b",
+    re.IGNORECASE,
+)
+_PARTS = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20, "twenty-five": 25}
+
+
+def spoken(text: str) -> Iterator[tuple[re.Match[str], tuple[Moment, ...]]]:
+    """Yield "quarter past three" with what it may stand for: before noon and after."""
+    for match in _PAST_HOUR.finditer(text):
+        minutes = _PARTS[match["part"].lower().removeprefix("a ")] * (1 if match["way"].lower() == "past" else -1)
+        first = ((_HOURS.index(match["hour"].lower()) + 1) % 12 * 60 + minutes) * 60 % DAY
+        yield match, tuple(Moment(seconds=(first + half) % DAY, grain="m") for half in (0, DAY // 2))
 
 
 def named(text: str) -> Iterator[tuple[re.Match[str], Moment]]:
@@ -187,11 +204,20 @@ def matches(claimed: Moment, moments: frozenset[Moment], before: str) -> bool:
         return True
     if _ROUGH.search(before):
         return False
+    if _is_bound(claimed, held, before):
+        return True
     if _BEFORE.search(before):
         return any((moment.seconds or 0) <= claimed.seconds for moment in held)
     if _AFTER.search(before) or (_BETWEEN.search(before) and claimed.seconds % 1800 == 0):
         return any((moment.seconds or 0) >= claimed.seconds for moment in held)
     return False
+
+
+def _is_bound(claimed: Moment, held: list[Moment], before: str) -> bool:
+    """Tell whether "between 14:02 and 14:10" has the evidence just inside the bound."""
+    ways = (1 if _BETWEEN.search(before) else 0, -1 if _AND.search(before) else 0)
+    away = [((moment.seconds or 0) - (claimed.seconds or 0)) * way for moment in held for way in ways if way]
+    return any(0 <= seconds <= BOUND_SECONDS for seconds in away)
 
 
 def _same_date(claimed: Moment, moment: Moment) -> bool:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from triage import attack
 from triage.contracts import ExplanationRequest
 from triage.explainers import lines, prices
 
@@ -96,7 +97,7 @@ def messages(request: ExplanationRequest, *, nonce: str, hide: Callable[[str], s
     numbered = [
         f"[{line.number}] ({safe(line.origin, 20)}) {safe(hide(line.text))}" for line in request.evidence[:MAX_LINES]
     ]
-    candidates = ", ".join(request.techniques) or "none"
+    candidates = ", ".join(f"{one} ({attack.name(one)})" for one in request.techniques) or "none"
     user = "\n".join(
         [
             f"Severity band: {request.severity}. Candidate techniques by rule: {candidates}.",

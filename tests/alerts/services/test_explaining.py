@@ -338,7 +338,9 @@ def test_retention_may_take_the_events(alert):
     Event.objects.all().delete()
     explaining.explain_pending()
     row = Explanation.objects.get()
-    assert [line["origin"] for line in row.evidence] == ["event", "score", "context", "context"]
+    assert [line["origin"] for line in row.evidence] == [
+        "event", "score", "context", "context", "receipt", "receipt",
+    ]  # fmt: skip
 
 
 def test_odd_reasons_and_documents_do_not_stop_it(alert):

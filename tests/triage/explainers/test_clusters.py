@@ -51,8 +51,10 @@ def request(context=(), *, reasons=(REASON,), severity="medium", techniques=("T1
     )  # fmt: skip
 
 
-def key(asked, *, kind=KIND, events=3, model="m", policy="pseudonymise", prompt="p"):
-    return clusters.cluster_key(asked, kind=kind, events=events, model=model, policy=policy, prompt_sha256=prompt)
+def key(asked, *, kind=KIND, events=3, model="m", policy="pseudonymise", prompt="p", suspected=False):
+    return clusters.cluster_key(
+        asked, kind=kind, events=events, model=model, policy=policy, prompt_sha256=prompt, suspected=suspected
+    )
 
 
 OTHERS = {
@@ -62,14 +64,37 @@ OTHERS = {
 }  # fmt: skip
 
 
-def other(**changes):
-    return request(**{name.replace(".", "__"): value for name, value in (OTHERS | changes).items()})
+def other(context=(), **changes):
+    return request(context, **{name.replace(".", "__"): value for name, value in (OTHERS | changes).items()})
 
 
 def test_what_differs_by_name_time_number_and_address_only_shares_a_key():
     assert key(request()) == key(other(), events=9)
-    assert key(request(context=["1 event is in this alert."])) == key(other())
     assert len(key(request())) == 64
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ("3 events are in this alert, from 2026-03-01T14:02:11Z to 2026-03-01T14:02:19Z.", True),
+        ("30 events are in this alert, from 2026-03-01T14:02:11Z to 2026-03-01T14:02:19Z.", False),
+        ("1 event is in this alert, at 2026-03-01T14:02:11Z.", False),
+    ],
+)
+def test_of_a_count_the_order_of_magnitude_is_in_the_key(here, there):
+    usual = "9 events are in this alert, from 2026-04-02T00:00:00Z to 2026-04-03T14:02:19Z."
+    assert (key(request(context=[here])) == key(other(context=[usual]))) is there
+
+
+def test_a_receipt_that_found_something_is_not_one_that_found_nothing():
+    searched = "Searched other logins of {} in the 30 days before 2026-03-01T14:02:11Z: found {}."
+    none, some = (key(request(context=[searched.format("alice", found)])) for found in ("0", "4"))
+    assert none != some
+    assert none == key(other(context=[searched.format("bob.smith", "0")]))
+
+
+def test_suspected_text_shares_with_nobody():
+    assert key(request(), suspected=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -100,11 +125,18 @@ def test_what_differs_in_meaning_does_not(changes):
     "changes",
     [
         {"model": "n"}, {"policy": "raw"}, {"prompt": "q"}, {"events": 10}, {"kind": KIND | {"action": "logout"}},
-        {"kind": KIND | {"template": "b" * 64}},
+        {"kind": KIND | {"code": "7"}},
     ],
 )  # fmt: skip
 def test_nor_what_is_asked_otherwise(changes):
     assert key(request(), **changes) not in ("", key(request()))
+
+
+def test_the_template_counts_where_the_message_is_not_there_as_a_whole():
+    elsewhere = KIND | {"template": "b" * 64}
+    assert key(request(), kind=elsewhere) == key(request())
+    long = request(message="Failed password for alice and so on " * 20)
+    assert key(long, kind=elsewhere) not in ("", key(long))
 
 
 def test_the_baseline_may_grow_without_ending_the_sharing():
@@ -164,13 +196,76 @@ def test_a_value_or_a_line_that_is_missing_makes_no_answer():
     assert clusters.fill(cited, other()) is None
 
 
+def text_of(check, asked=None, there=None):
+    """Return a next check as it comes out for another alert, None when it was left out."""
+    held = clusters.slotted(asked or request(), replace(ANSWER, next_checks=(check,)))
+    checks = clusters.fill(held, there or other()).next_checks
+    return checks[0] if checks else None
+
+
 def test_marks_in_a_models_text_are_no_slots():
-    tricky = replace(ANSWER, next_checks=("Look at \u27e6event:user.name:1#0\u27e7.",))
-    held = clusters.slotted(request(), tricky)
-    assert clusters.fill(held, request()).next_checks == ("Look at  event:user.name:1#0 .",)
+    tricky = "Look at \x01=user.name\x02 and {'any': [{'line': 'user.name', 'token': 0}]}."
+    held = clusters.slotted(request(), replace(ANSWER, next_checks=(tricky,)))
+    assert held["next_checks"] == []  # the 0 is nobody's
+    plain = replace(ANSWER, next_checks=("Look at \x01=user.name\x02.",))
+    assert clusters.slotted(request(), plain)["next_checks"] == [["Look at  =user.name ."]]
 
 
-def test_values_inside_longer_words_are_left_alone():
-    short = replace(ANSWER, next_checks=("malice and db-12 and 203.0.113.90 are others.",))
-    held = clusters.slotted(request(), short)
-    assert held["next_checks"] == ["malice and db-12 and 203.0.113.90 are others."]
+@pytest.mark.parametrize(
+    ("said", "filled"),
+    [
+        ("Ask Alice about DB-1.", "Ask bob.smith about web-7.example."),
+        ("Look for logins in the last 24 hours.", "Look for logins in the last 24 hours."),
+        ("Read up on T1110 and IPv6.", "Read up on T1110 and IPv6."),
+        ("Look for status 404.", "Look for status 404."),
+        ("Was it 14:02 on 2026-03-01?", "Was it 03:00 on 2026-05-11?"),
+        ("Who sent 4,711 bytes?", "Who sent 9,999 bytes?"),
+        ("malice and db-12 and 203.0.113.90 are others.", None),
+        ("Ask alices brother.", None),
+        ("It came late at night.", None),
+        ("It came outside business hours.", None),
+        ("It came on a Sunday.", None),
+        ("It came 17 times.", None),
+    ],
+)
+def test_what_is_said_is_filled_or_left_out(said, filled):
+    assert text_of(said) == filled
+
+
+def test_a_part_of_a_name_is_filled_with_the_same_part():
+    here = request(user__name="CORP\\alice", host__name="db-1.corp.example", message="Failed password")
+    there = request(user__name="CORP\\bob.smith", host__name="web-7.corp.example", message="Failed password")
+    assert text_of("Ask alice about db-1.", here, there) == "Ask bob.smith about web-7."
+    without = request(user__name="carla", host__name="web-7", message="Failed password")
+    held = clusters.slotted(here, replace(ANSWER, next_checks=("Ask alice about db-1.",)))
+    assert clusters.fill(held, without) is None
+
+
+def test_a_figure_that_may_mean_two_things_is_filled_only_where_both_are_equal():
+    texts = ["5 events are in this alert.", "alice took part in 5 events."]
+    here = request(context=texts)
+    held = clusters.slotted(here, replace(ANSWER, why_it_matters=(Claim("5 events is much.", (15, 16), "grounded"),)))
+    equal = other(context=["7 events are in this alert.", "bob.smith took part in 7 events."])
+    assert key(here) == key(equal)
+    assert clusters.fill(held, equal).why_it_matters[0].text == "7 events is much."
+    unequal = other(context=["7 events are in this alert.", "bob.smith took part in 8 events."])
+    assert clusters.fill(held, unequal) is None
+
+
+def test_a_figure_that_is_also_the_same_everywhere_is_not_taken_for_a_slot():
+    here = request(context=["22 events are in this alert."], destination__port="22")
+    held = clusters.slotted(here, replace(ANSWER, next_checks=("Why port 22?",)))
+    there = other(context=["33 events are in this alert."], **{"destination.port": "22"})
+    assert key(here) == key(there)
+    assert clusters.fill(held, there) is None
+
+
+def test_a_number_word_of_a_cited_count_is_a_slot():
+    here, there = request(context=["3 events are in this alert."]), other(context=["8 events are in this alert."])
+    told = replace(ANSWER, why_it_matters=(Claim("Three events came.", (15,), "grounded"),))
+    assert clusters.fill(clusters.slotted(here, told), there).why_it_matters[0].text == "eight events came."
+
+
+def test_nothing_is_handed_on_when_nothing_that_happened_is_certain():
+    moment = replace(ANSWER, what_happened=(Claim("It was late at night.", (1,), "grounded"),))
+    assert clusters.slotted(request(), moment) == {}

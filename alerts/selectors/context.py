@@ -1,0 +1,79 @@
+"""What else is known around an alert: its entity's other alerts and events, and what was decided on alerts like it.
+
+Handed: an alert. Hands on: counts, each with what was searched, so that "none" can be said with a receipt. Every query
+is bounded in time and rows; how many there are does not depend on the alert.
+"""
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from alerts.models import Alert, AlertOrigin, DecidedBy, Verdict
+from triage.models import Event
+
+ALERT_DAYS = 30
+DECISION_DAYS = 90
+AROUND = dt.timedelta(minutes=15)
+#: Rows looked at; more are told as "at least".
+MAX_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Counts around an alert's strongest event at ``at``; None where there is nothing to search by, or no longer.
+
+    ``alerts`` of the entity in the days before and ``alerts_today`` of them in the last 24 hours; ``around`` its events
+    within 15 minutes by outcome; ``before`` its events from ``since`` until then; ``decided`` the newest verdicts of
+    people on other alerts of the kind.
+    """
+
+    at: dt.datetime
+    since: dt.datetime
+    alerts: int | None = None
+    alerts_today: int = 0
+    around: Counter[str] | None = None
+    before: int | None = None
+    decided: Counter[str] | None = None
+
+
+def context(alert: Alert, at: dt.datetime) -> Context:
+    """Return what is known around an alert: four queries at most."""
+    decided = _decided(alert, at)
+    kept = timezone.now() - dt.timedelta(days=settings.RETENTION_DAYS)
+    since = max(at - dt.timedelta(days=ALERT_DAYS), kept)
+    if not alert.entity:
+        return Context(at, since, decided=decided)
+    others = Alert.objects.filter(
+        entity=alert.entity, last_seen_at__gte=at - dt.timedelta(days=ALERT_DAYS), last_seen_at__lte=at
+    )
+    others = others.exclude(pk=alert.pk).exclude(origin=AlertOrigin.BLIND_AUDIT)
+    today = Q(last_seen_at__gte=at - dt.timedelta(days=1))
+    found = others.aggregate(alerts=Count("pk"), today=Count("pk", filter=today))
+    told = Context(at, since, found["alerts"], found["today"], decided=decided)
+    if at - AROUND < kept:  # events have left: not to find them would say nothing
+        return told
+    events = Event.objects.filter(entity=alert.entity).order_by()
+    around = events.filter(timestamp__gte=at - AROUND, timestamp__lte=at + AROUND)
+    outcomes = Counter(around.values_list("event_outcome", flat=True)[: MAX_ROWS + 2])  # one is the event itself
+    before = events.filter(timestamp__gte=since, timestamp__lt=at - AROUND).values("pk")[: MAX_ROWS + 1].count()
+    return replace(told, around=outcomes, before=before)
+
+
+def _decided(alert: Alert, at: dt.datetime) -> Counter[str] | None:
+    """Return the newest verdict of a person on each other alert of the kind, counted."""
+    template = alert.kind.get("template")
+    if not template:
+        return None
+    verdicts = Verdict.objects.filter(
+        decided_by=DecidedBy.PERSON,
+        alert__kind__template=template,
+        created_at__gte=at - dt.timedelta(days=DECISION_DAYS),
+    ).exclude(alert=alert)
+    newest: dict[int, str] = {}
+    for alert_id, value in verdicts.order_by("-id").values_list("alert_id", "value")[:MAX_ROWS]:
+        newest.setdefault(alert_id, value)
+    return Counter(newest.values())
