@@ -1,14 +1,18 @@
 """Does the grounding check catch what a model makes up, and leave alone what is true? With n and intervals.
 
-    python bench/grounding.py [DIR ...] [--json] [--quick] [--show KIND]
+    python bench/grounding.py [DIR ...] [--json] [--quick] [--show KIND] [--only SET]
 
-Evidence is made of the events of the project's own golden samples, and of the labelled sets in each DIR
-(``events.ndjson.gz``, one raw event a line). True statements come from phrasings filled with the evidence's own values,
-written in different ways (defanged, rounded to the minute, as words, with a possessive); each mutation changes one
-thing. A true statement that is not grounded is a false alarm; a mutated one that is not grounded is caught. The tuned
-phrasings are those that the check was written against, the second and third sets were mended for after a first
-measurement, the held-out ones were written last and measured once.
-Rates have 95 % Wilson intervals; the same seed gives the same statements.
+Two measurements. The written sets are alerts written by hand, of many kinds of events, with what a model would say of
+them in its own words: true statements, and false ones of each kind. Each set was written without a look at the rules and
+measured once before the check was mended for it; what it showed then is in docs/grounding.md, and what is printed here is
+what the check does now.
+
+The phrasings are templates filled with the values of many events: of the project's own golden samples, and of the labelled
+sets in each DIR (``events.ndjson.gz``, one raw event a line), written in different ways (defanged, rounded to the minute,
+as words, with a possessive); each mutation changes one thing.
+
+A true statement that is not grounded is a false alarm; a false one that is not grounded is caught. Rates have 95 % Wilson
+intervals; the same seed gives the same statements.
 """
 
 import argparse
@@ -25,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.grounding_cases import Case, Statement, case_of, mutations, statements
 from bench.grounding_phrases import HELD_OUT, SECOND, THIRD, TUNED
+from bench.grounding_written import SETS, TRUE, Written, read
 from triage import parsers
 from triage.contracts import Claim, ParsedEvent, Record
 from triage.explainers import grounding
@@ -36,6 +41,7 @@ RECEIVED_AT = 1_767_225_600.0
 SEED, PER_SET, QUICK = 20260301, 150, 60
 PHRASES = {"tuned": TUNED, "second": SECOND, "third": THIRD, "held_out": HELD_OUT}
 Tally = dict[str, Counter[str]]
+HERE = Path(__file__).resolve().parent
 
 
 def golden_events() -> list[ParsedEvent]:
@@ -71,25 +77,35 @@ def measure(cases: list[Case], phrases: list[Any], chance: random.Random, shown:
     return tally
 
 
+def measure_written(found: list[Written], shown: str) -> Tally:
+    """Return kind -> counts of written statements and of those that were grounded."""
+    tally: Tally = defaultdict(Counter)
+    for one in found:
+        case = Case(one.request, {}, {})
+        statement = Statement(one.claim.text, one.claim.evidence)
+        note(tally[one.kind], one.kind, case, statement, Index(one.request.evidence), shown)
+    return tally
+
+
 def note(counts: Counter[str], kind: str, case: Case, statement: Statement, whole: Index, shown: str) -> None:
     claim = verdict(case, statement, whole)
     grounded = claim.status == grounding.GROUNDED
     counts["n"] += 1
     counts["grounded"] += grounded
     counts["miscited"] += claim.status == grounding.MISCITED
-    if shown in {kind, "all"} and grounded != (kind == "true"):
+    if shown in {kind, "all"} and grounded != (kind == TRUE):
         print(f"  [{kind}] {statement.text}\n      {list(claim.problems)} cites {statement.cited}")
 
 
 def rows(tally: Tally) -> Iterator[dict[str, Any]]:
     """Yield one row a kind, true statements first, all mutations together last."""
     together: Counter[str] = Counter()
-    for kind in sorted(tally, key=lambda kind: (kind != "true", kind)):
+    for kind in sorted(tally, key=lambda kind: (kind != TRUE, kind)):
         counts = tally[kind]
         yield row(kind, counts)
-        if kind != "true":
+        if kind != TRUE:
             together.update(counts)
-    yield row("all mutations", together)
+    yield row("all false ones", together)
 
 
 def row(kind: str, counts: Counter[str]) -> dict[str, Any]:
@@ -117,12 +133,17 @@ def main() -> None:
     options.add_argument("--json", action="store_true")
     options.add_argument("--quick", action="store_true")
     options.add_argument("--show", default="", help="print what went wrong of this kind (true, swap_user, ..., all)")
-    options.add_argument("--only", default="", choices=["", *PHRASES])
+    options.add_argument("--only", default="", choices=["", *PHRASES, *SETS])
     given = options.parse_args()
     chance = random.Random(SEED)
     sources = {"golden samples": golden_events()}
     sources |= {folder.name: labelled_events(folder, chance) for folder in given.folders}
     result: dict[str, Any] = {}
+    for title, name in SETS.items():
+        if not given.only or given.only == title:
+            written = read(HERE / name)
+            result[f"written: {title}"] = list(rows(measure_written(written, given.show)))
+            show(f"written set {title} ({len({one.alert for one in written})} alerts)", result[f"written: {title}"])
     for phrasing, phrases in PHRASES.items():
         if given.only and given.only != phrasing:
             continue

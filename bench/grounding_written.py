@@ -12,6 +12,11 @@ from triage.contracts import Claim, EvidenceLine, ExplanationRequest
 from triage.explainers import lines
 
 TRUE = "true"
+#: Name of a set -> its file; in the order in which they were written.
+SETS = {
+    "written": "grounding_written.txt", "written_second": "grounding_written_second.txt",
+    "written_third": "grounding_written_third.txt", "written_last": "grounding_written_last.txt",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,17 @@
 
     python bench/sharing.py [DIR ...] [--budget R] [--shifts N] [--limit N] [--seed N]
 
-Without a DIR the day is that of the invented company of ``bench/company``: two days learned, the third scored, with
-every intrusion in it. A DIR is a labelled set (see ``bench/quality.py``). What the detector flags goes through Winnow's
-own grouping and evidence in a database of its own. The day has shifts; at the end of each all alerts are closed, so
-that what comes again is a new alert. ``budget`` is the share of events that is flagged.
+Without a DIR two days are measured: that of the invented company of ``bench/company`` (two days learned, the third
+scored, with every intrusion in it) and that of the logins of ``bench/streams.py`` (with two password sprays). A DIR is
+a labelled set (see ``bench/quality.py``). What the detector flags goes through Winnow's own grouping and evidence in a
+database of its own. The day has shifts; at the end of each all alerts are closed, so that what comes again is a new
+alert. ``budget`` is the share of events that is flagged.
 
 An alert is asked about when it has no key, when it is the first of its key, or when the shared answer does not fit it.
-The answers are those of a stand-in: its claims repeat the evidence, and its suggestion is a sum over every word and
-number of the question as a model would get it (each word has its own weight, numbers count by size, the hour too). It
-is touchier than a model: any difference in any line can change what it suggests, and the five suggestions are made
-equally frequent on the day, so that many alerts are close to an edge. ``changed`` is how often an alert that took an
+The answers are those of a stand-in: its claims repeat the evidence, and its suggestion is a sum over the whole question
+as a model would get it: every word has a weight of its own, every number counts by its logarithm and the word before
+it, and so does the hour of every time. The five suggestions are made equally frequent on the day, so that many alerts
+are close to an edge: it is touchier than a model that leaves most alerts undecided. ``changed`` is how often an alert that took an
 answer over would have got another suggestion, with its Wilson interval; ``by template`` is the same when all alerts of
 one template share, for comparison. ``without`` says how many keys there were without parts of the key.
 """
@@ -20,7 +21,9 @@ import argparse
 import datetime as dt
 import hashlib
 import json
+import math
 import os
+import random
 import re
 import sys
 import tempfile
@@ -46,7 +49,7 @@ from django.core.management import call_command  # noqa: E402 - as above
 from alerts import grouping as kinds  # noqa: E402 - as above
 from alerts.models import Alert  # noqa: E402 - as above
 from alerts.services import evidence, grouping  # noqa: E402 - as above
-from bench import quality  # noqa: E402 - as above
+from bench import quality, streams  # noqa: E402 - as above
 from bench.company.stories import tell  # noqa: E402 - as above
 from bench.company.stream import Stream  # noqa: E402 - as above
 from bench.rank import flagged_event  # noqa: E402 - as above
@@ -62,6 +65,10 @@ from triage.models import Event, Source, event_id  # noqa: E402 - as above
 NOW = 1_780_000_000.0
 RECORDS, DAYS = 8_000, 3
 SUGGESTIONS = ("fp_logic", "benign_tp", "undetermined", "tp_no_impact", "tp_impact")
+_HOUR = re.compile(r"[T ](\d\d):\d\d:\d\d")
+#: What a model takes for a name of something and weighs no further: times, addresses, anything with letters and digits.
+_UNIQUE = re.compile(r"[\w.:-]*\d[\w:-]*[A-Za-z:][\w.:-]*|[A-Za-z][\w:-]*\d[\w.:-]*|\d+\.\d+\.\d+\.\d+|\d+-\d+-\d+")
+_WORD = re.compile(r"[A-Za-z]{2,}|\d+")
 Day = tuple[list[ParsedEvent], np.ndarray, np.ndarray, np.ndarray, list[tuple[Reason, ...]]]
 
 
@@ -81,6 +88,18 @@ def company_day(seed: int) -> tuple[list[ParsedEvent], list[ParsedEvent]]:
         batches = (records[i : i + quality.BATCH] for i in range(0, len(records), quality.BATCH))
         events.append([event for batch in batches for event in parsers.parse(batch, NOW, memory=memory)])
     return events[0], events[1]
+
+
+def logins_day(seed: int) -> tuple[list[ParsedEvent], list[ParsedEvent]]:
+    """Return two days of logins, and a third with password sprays and brute force (``bench/streams.py``)."""
+    raw, later = streams.logins(random.Random(seed))
+    raw.sort(key=lambda row: row[0])
+    memory: dict[str, str] = {}
+    records = [Record(content) for _, content, _ in raw]
+    batches = (records[i : i + quality.BATCH] for i in range(0, len(records), quality.BATCH))
+    events = [event for batch in batches for event in parsers.parse(batch, NOW, memory=memory)]
+    learned = sum(at < later for at, *_ in raw)
+    return events[:learned], events[learned:]
 
 
 def scored(history: list[ParsedEvent], later: list[ParsedEvent], budget: float) -> Day:
@@ -149,18 +168,23 @@ def opinion(request: ExplanationRequest) -> float:
     texts = [line.text for line in request.evidence]
     names = Pseudonyms(request.identifiers, texts)
     question = prompting.messages(request, nonce="", hide=names.hide)[1]["content"]
-    words = sorted(set(re.findall(r"[A-Za-z_]{2,}\w*|\d+", question)))
-    return float(sum(_weight(word) for word in words))
+    total, before = 0.0, ""
+    for hour in _HOUR.findall(question):
+        total += _weight("hour") * math.cos(int(hour) * math.pi / 12) / 10
+    seen = set()
+    for match in _WORD.finditer(_UNIQUE.sub(" ", question)):
+        word = match.group().lower()
+        if word.isdigit():
+            total += _weight(before) * math.log10(1 + int(word[:15])) / 3
+        elif word not in seen:
+            total += _weight(word)
+            seen.add(word)
+        before = word
+    return total
 
 
 def _weight(word: str) -> float:
-    """Return the weight of a word; of a number the weight of its size, so that near numbers weigh about the same."""
-    if word.isdigit():
-        return _drawn("number") * len(word) / 4 + 0.01 * (int(word[:6]) % 100) / 100
-    return _drawn(word.lower())
-
-
-def _drawn(word: str) -> float:
+    """Return the weight of a word, from -1 to 1."""
     return int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big") / 2**31 - 1.0
 
 
@@ -232,14 +256,15 @@ def without(alerts: Explained) -> dict[str, int]:
     ]
     for part in parts:
         lines = part.pop("lines")
-        for origin in ("score", "context"):
+        for origin in ("score", "context", "receipt"):
             part[f"{origin} lines"] = [row for row in lines if row[0].startswith(f"{origin}:")]
         part["message"] = [row for row in lines if row[0] == "message"]
-        told = ("score:", "context:", "message")
+        told = ("score:", "context:", "receipt:", "message")
         part["fields"] = [row for row in lines if not row[0].startswith(told)]
     found = {"nothing left out": _distinct(parts, ())}
     groups = [(name,) for name in parts[0]] if parts else []
-    groups += [("reasons", "score lines"), ("reasons", "score lines", "context lines", "events", "severity")]
+    around = ("context lines", "receipt lines", "events")
+    groups += [around, ("reasons", "score lines"), ("reasons", "score lines", *around, "severity")]
     return found | {" + ".join(group): _distinct(parts, group) for group in groups}
 
 
@@ -270,7 +295,9 @@ def main() -> int:
     asked = parser.parse_args()
     call_command("migrate", verbosity=0)
     days = {folder.name: quality.read(folder, 0.01)[:2] for folder in asked.folders}
-    for name, (history, later) in (days or {"company": company_day(asked.seed)}).items():
+    for name, (history, later) in (
+        days or {"company": company_day(asked.seed), "logins": logins_day(asked.seed)}
+    ).items():
         day = scored(history, later[: asked.limit], asked.budget)
         print(json.dumps(measure(name, day, asked.shifts), indent=1), flush=True)
     return 0

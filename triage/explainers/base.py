@@ -61,7 +61,7 @@ class CallOptions:
 
     ``retries`` of passing failures within the question, ``attempt`` as the caller counts them,
     ``safety_identifier`` for endpoints outside (empty sends none), ``max_answer_tokens`` of the answer, ``price``
-    where the operator names one.
+    where the operator names one, ``prompt`` a version of the prompt other than the current one.
     """
 
     retries: int = 0
@@ -69,6 +69,7 @@ class CallOptions:
     safety_identifier: str = ""
     max_answer_tokens: int = 1500
     price: Price | None = None
+    prompt: str = ""
 
 
 class ExplanationError(RuntimeError):

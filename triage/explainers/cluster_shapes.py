@@ -63,6 +63,7 @@ _TIMES = (
 _UNIQUE = (
     r"(?P<mac>(?<![\w:])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:]))"
     r"|(?P<address>(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d))"
+    r"|(?P<tty>(?<![\w/])(?:/dev/)?(?:pts/|tty)\d{1,4}(?!\w))"
     r"|(?P<guid>(?<!\w)[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?!\w))"
     r"|(?P<sid>(?<!\w)S-1-5-21(?:-\d{1,10}){3,4}(?!\d))"
     r"|(?P<hex>(?<!\w)(?:0x[0-9A-Fa-f]{9,40}|(?=[A-Fa-f]{0,127}\d)(?=\d{0,127}[A-Fa-f])[0-9A-Fa-f]{8,128})(?!\w))"
@@ -92,7 +93,8 @@ class Shape:
     """One evidence line: ``place`` names it in every alert of the kind, ``tokens`` are ``(label, value)`` in order.
 
     A label that begins with ``=`` belongs to a known name: equal labels are equal values. ``cut`` says that the value
-    is longer than the line.
+    is longer than the line, ``incidental`` that the line tells what is unusual about an identifier: it is no part of
+    the kind, and other alerts of the kind need not have it.
     """
 
     place: str
@@ -100,6 +102,7 @@ class Shape:
     skeleton: str
     tokens: tuple[tuple[str, str], ...]
     cut: bool = False
+    incidental: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def shapes(request: ExplanationRequest) -> tuple[Shape, ...]:
         place = place if counted[place] == 1 else f"{place}#{counted[place]}"
         tokens = tuple((text.strip(OPEN + CLOSE), token) for text, token in pieces if token is not None)
         cut = bool(stem) and line.text.endswith(CUT)
-        found.append(Shape(place, line.number, skeleton, tokens, cut))
+        found.append(Shape(place, line.number, skeleton, tokens, cut, is_incidental(reason)))
     return tuple(found)
 
 
@@ -238,6 +241,11 @@ def _field(name: str, value: str, names: Names) -> Iterator[Piece]:
     else:
         pattern = _SCRIPT if _COMMAND.search(name) else _TEXT
         yield from _text(value, names.of(name), pattern, _text_word)
+
+
+def is_incidental(reason: Reason | None) -> bool:
+    """Tell whether a reason rests on nothing but fields that tell one record from another."""
+    return reason is not None and bool(reason.fields) and all(_is_single(name) for name in reason.fields)
 
 
 def _is_single(name: str) -> bool:

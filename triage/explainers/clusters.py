@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from triage.contracts import Claim, ExplanationAnswer, ExplanationRequest
-from triage.explainers.cluster_shapes import CLOSE, OPEN, Shape, names_of, shapes
+from triage.explainers.cluster_shapes import CLOSE, OPEN, Shape, is_incidental, names_of, shapes
 
 #: Part of every key: a change of how keys or slots are made ends all sharing across it.
 VERSION = 2
@@ -75,9 +75,11 @@ def key_parts(request: ExplanationRequest, *, kind: Mapping[str, str], events: i
         "techniques": sorted(request.techniques),
         "events": len(str(events)) if events > 1 else 0,
         "reasons": sorted(
-            [reason.feature, _never(reason.baseline), *sorted(reason.fields)] for reason in request.reasons
+            [reason.feature, _never(reason.baseline), *sorted(reason.fields)]
+            for reason in request.reasons
+            if not is_incidental(reason)
         ),
-        "lines": sorted([shape.place, shape.skeleton] for shape in found),
+        "lines": sorted([shape.place, shape.skeleton] for shape in found if not shape.incidental),
         "roles": _roles(request) if roles else [],
     }
 
@@ -112,7 +114,7 @@ def slotted(request: ExplanationRequest, answer: ExplanationAnswer) -> dict[str,
     A text is a list of strings and slots. A slot is ``{"any": [bindings]}``. A binding is the place of a line, the
     number of its token and the way in which it is written, or ``{"const": text}`` for what all alerts of the kind have.
     """
-    found = shapes(request)
+    found = tuple(shape for shape in shapes(request) if not shape.incidental)
     by_number = {shape.number: shape for shape in found}
     slots = _Slots(found)
 

@@ -14,121 +14,30 @@ from typing import Any
 
 from triage.contracts import Claim, ExplanationAnswer, ExplanationRequest
 from triage.explainers import grounding_amounts as amounts
+from triage.explainers import grounding_figures as figures
 from triage.explainers import grounding_logic as logic
 from triage.explainers import grounding_names as names
-from triage.explainers import grounding_numbers as numbers
 from triage.explainers import grounding_parts as parts
 from triage.explainers import grounding_techniques as techniques
-from triage.explainers import grounding_times as times
 from triage.explainers import grounding_words as words
 from triage.explainers.grounding_index import Index
 from triage.explainers.grounding_names import Basis, Trouble
-from triage.explainers.grounding_text import NUMERAL, Draft, normal
+from triage.explainers.grounding_text import Draft, normal
 
 GROUNDED, MISCITED, STRUCK = "grounded", "miscited", "struck"
 #: Problems shown of one claim; a claim is wrong after the first.
 MAX_PROBLEMS = 6
 #: Text beyond this is not looked at, and a claim that is longer is struck.
 MAX_TEXT = 2000
-#: How an evidence line is referred to within a text.
-_LINE = re.compile(
-    r"\b(?:evidence )?(?:lines?|items?|evidence) (?:no\. ?|#)?\d{1,3}(?!\d|[.:]\d)(?:(?:, ?| ?- ?| and |"
-    r" to )\d{1,3}(?!\d|[.:]\d))*|"
-    r"(?<!\w)\[\d{1,3}(?:, ?\d{1,3})*\]",
-    re.IGNORECASE,
-)
 NEEDS_REVIEW = "undetermined"
 #: Words that any claim has in common with any evidence, by their first four letters.
-_EMPTY = frozenset(
-    [
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "by",
-        "did",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "his",
-        "if",
-        "in",
-        "is",
-        "it",
-        "its",
-        "may",
-        "no",
-        "not",
-        "of",
-        "on",
-        "one",
-        "or",
-        "our",
-        "out",
-        "she",
-        "so",
-        "some",
-        "than",
-        "that",
-        "the",
-        "thei",
-        "them",
-        "then",
-        "ther",
-        "thes",
-        "they",
-        "this",
-        "thos",
-        "to",
-        "up",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "wher",
-        "whic",
-        "who",
-        "will",
-        "with",
-        "woul",
-        "you",
-        "aler",
-        "attac",
-        "atta",
-        "attem",
-        "caus",
-        "coul",
-        "dete",
-        "even",
-        "evid",
-        "find",
-        "indi",
-        "line",
-        "malic",
-        "mali",
-        "medi",
-        "poss",
-        "rule",
-        "seve",
-        "seen",
-        "show",
-        "susp",
-        "syst",
-        "tech",
-        "unus",
-        "user",
-        "very",
-        "whil",
-    ]
+_EMPTY_WORDS = (
+    "an and are as at be been by did for from had has have he her his if in is it its may no not of on one or our "
+    "out she so some than that the thei them then ther thes they this thos to up was we were what when wher whic "
+    "who will with woul you aler attac atta attem caus coul dete even evid find indi line malic mali medi poss "
+    "rule seve seen show susp syst tech unus user very whil"
 )
+_EMPTY = frozenset(_EMPTY_WORDS.split())
 ATTACK, HARMLESS = frozenset({"tp_impact", "tp_no_impact"}), frozenset({"benign_tp", "fp_logic", "fp_data"})
 
 
@@ -233,7 +142,7 @@ def check_advice(text: str, whole: Index) -> tuple[str, ...]:
     """Return what is wrong with the names in a next check: advice may speak of anything, but not invent names."""
     basis, draft = Basis(whole, whole), Draft(normal(text[:MAX_TEXT]))
     found = list(names.troubles(draft, basis))
-    _times_out(draft)
+    figures.take_clocks(draft)
     found += words.tokens(draft, basis)
     found += words.names(draft, basis)
     return tuple(dict.fromkeys(trouble.text for trouble in found))[:MAX_PROBLEMS]
@@ -243,85 +152,16 @@ def _troubles(text: str, basis: Basis, candidates: tuple[str, ...]) -> Iterator[
     """Yield everything that is wrong with a claim; what one step recognised is out of the text for the next."""
     draft = Draft(normal(text))
     names.take_repeated(draft, basis)
-    yield from _references(draft, basis)
+    yield from figures.references(draft, basis)
     yield from techniques.troubles(draft, basis, candidates)
     yield from names.troubles(draft, basis)
-    yield from _times(draft, basis)
-    yield from _numbers(draft, basis)
+    yield from figures.clocks(draft, basis)
+    yield from figures.counts(draft, basis)
     yield from amounts.troubles(draft, basis)
     yield from words.tokens(draft, basis)
     yield from words.names(draft, basis)
     yield from parts.troubles(draft, basis)
     yield from logic.troubles(draft, basis)
-
-
-def _references(draft: Draft, basis: Basis) -> Iterator[Trouble]:
-    """Take out what refers to evidence lines by their number ("line 4", "[4]"); yield what does not exist."""
-    known = {line.number for line in basis.whole.evidence}
-    for match in draft.take(_LINE):
-        missing = [number for number in re.findall(r"\d+", match.group()) if int(number) not in known]
-        yield from (Trouble(f"evidence line {number} does not exist") for number in missing)
-
-
-def _times(draft: Draft, basis: Basis) -> Iterator[Trouble]:
-    for pattern in times.PATTERNS:
-        for match in list(pattern.finditer(draft.rest)):
-            moment = times.read(match)
-            if moment is None:
-                yield Trouble(f"{match.group().strip()} is no time")
-            else:
-                before = draft.text[: match.start()][-40:]
-                seen = tuple(times.zones(match, moment))
-                if not any(times.matches(one, basis.cited.moments, before) for one in seen):
-                    misplaced = any(times.matches(one, basis.whole.moments, before) for one in seen)
-                    where = "not in the cited lines" if misplaced else "in no evidence line"
-                    yield Trouble(f"{match.group().strip()} is {where}", misplaced)
-            draft.facts.append(match.group())
-            draft.blot(match.start(), match.end())
-    for match, either in list(times.spoken(draft.rest)):
-        if not any(times.matches(one, basis.whole.moments, draft.text[: match.start()][-40:]) for one in either):
-            yield Trouble(f"nothing in the evidence was at {match.group()}")
-        draft.blot(match.start(), match.end())
-    for match, moment in list(times.named(draft.rest)):
-        if basis.whole.moments and not times.matches(moment, basis.whole.moments, draft.text[: match.start()][-40:]):
-            yield Trouble(f"nothing in the evidence was at {match.group()}")
-    for match in times.weekdays(draft.rest):
-        if not times.weekday_matches(match[1], basis.whole.moments):
-            yield Trouble(f"nothing in the evidence was on a {match[1]}")
-
-
-def _times_out(draft: Draft) -> None:
-    for pattern in times.PATTERNS:
-        for _ in draft.take(pattern):
-            pass
-
-
-def _numbers(draft: Draft, basis: Basis) -> Iterator[Trouble]:
-    listed = len(set(draft.facts))
-    for match, seconds in list(numbers.long_spans(draft.rest)):
-        draft.blot(match.start(), match.end(), NUMERAL)
-        if not any(abs(span - seconds) <= 1 for span in basis.whole.numbers.spans):
-            yield Trouble(f"{match.group()} is in no evidence line")
-    for number in list(numbers.in_text(draft.rest)):
-        before, after = draft.rest[: number.start][-40:], draft.rest[number.end :][:60]
-        if any(number.values) or number.role in {"port", "pid", "code"}:
-            draft.blot(number.start, number.end, NUMERAL)
-        if _is_version(draft.text[: number.start], number.written, basis.whole):
-            continue
-        if times.is_beside(number.values[0], after, basis.whole.moments):
-            continue
-        if numbers.matches(number, basis.cited.numbers, before, after, listed=listed):
-            continue
-        misplaced = numbers.matches(number, basis.whole.numbers, before, after, listed=listed)
-        where = "not in the cited lines" if misplaced else "in no evidence line"
-        what = f"{number.role} {number.written}" if number.role in {"port", "pid"} else number.written
-        yield Trouble(f"{what} is {where}", misplaced)
-
-
-def _is_version(before: str, written: str, whole: Index) -> bool:
-    """Tell whether a number is the version that the evidence gives the word in front of it: Chrome 123."""
-    word = re.search(r"([A-Za-z]{2,30})\s(?:version\s|v)?$", before[-40:])
-    return bool(word and re.search(rf"\b{word[1].lower()}[/ _-]?v?{re.escape(written)}(?!\d)", whole.text))
 
 
 def _why_demoted(answer: ExplanationAnswer, request: ExplanationRequest) -> str:

@@ -65,6 +65,16 @@ class Index:
         )
 
     @cached_property
+    def families(self) -> frozenset[str]:
+        """Return the first parts of names with a hyphen: "backup" of the user backup-writer."""
+        held = {
+            value.lower().partition("-")[0]
+            for _, name, value in self.rows
+            if name and not name.startswith(("event.", "rule.", "@")) and "-" in value and len(value) <= 60 and " " not in value
+        }
+        return frozenset(first for first in held if len(first) > 2 and first.isalpha())
+
+    @cached_property
     def sentences(self) -> tuple[str, ...]:
         """Return the texts that a claim may repeat, in lower case, longest first: three words or more, or long."""
         texts = {value.lower().rstrip(".") for _, _, value in self.rows if value.count(" ") >= 2 or len(value) >= 30}

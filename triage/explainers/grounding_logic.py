@@ -105,7 +105,7 @@ _EXEMPT = re.compile(
     r"certain(?:ty)?|whether|rule out|exclude[sd]?|guarantees?|impl(?:y|ies)|harmful|malice|mean|context|tell|say|"
     r"says|explain|how|why|itself|settle[sd]?)\b|"
     r"\b(?:not|isn't)(?: yet| entirely| quite)? clear(?= (?:whether|how|why|if|who|what|yet|from|that)\b|[,;.]|$)|"
-    r"\bno \w+ (?:would|could|can|should)\b|"
+    r"\bno \w+ (?:would|could|can|should)\b|\b(?:alone|by itself|on its own) (?:is|does|do|are) not\b|"
     r"\bnot (?:that|inherently|necessarily|unusual|uncommon|surprising|strictly|normally|usually|typically|generally|"
     r"commonly)\b|\bdo(?:es)? not (?:show|reveal|contain|mention|include|state|record|name)(?!.*\b(?:any|other|"
     r"others|further)\b)|"
@@ -119,7 +119,7 @@ _NOVEL = re.compile(
     r"unprecedented|unheard|unobserved|hitherto|"
     r"baseline|learned|usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|often|common(?:ly)?|known|until now|"
     r"so far|seldom|rare(?:ly)?|"
-    r"0 of|none (?:equals?|match(?:es)?|is|are|of)|values?)\b",
+    r"not once|0 of|none (?:equals?|match(?:es)?|is|are|of)|values?)\b",
     re.IGNORECASE,
 )
 _NOVEL_LINE = re.compile(
@@ -144,6 +144,8 @@ _PARTICULAR = re.compile(
     r"he|she|we)\b",
     re.IGNORECASE,
 )
+#: "The first attempt was at" tells of the beginning, not that there was none before.
+_FIRST_OF = re.compile(r"first \w+ (?:was|is|came|dates|started|began|took place|occurred|happened)\b", re.IGNORECASE)
 _SEARCHED = re.compile(r"\b(?:search|look|quer|empty|quiet|silent|\u25a1)", re.IGNORECASE)
 _ZERO = re.compile(r"(?<![\w.,])0(?![\w.,]*\d)|\b(?:no|none|nothing|zero)\b")
 _FAMILIAR = re.compile(
@@ -155,15 +157,26 @@ _FAMILIAR = re.compile(
     r"day|habitually|frequently seen|often seen|"
     r"an old friend)|\b(?:is|are|was|were) (?:frequently|often|commonly) \w+ (?:by|on|from|in|at|to)? ?(?:\u25a0|"
     r"this|here)|"
-    r"\u25a0(?:'s \w+)? (?:often|frequently|commonly|normally|always) ",
+    r"\u25a0(?:'s \w+)? (?:often|frequently|commonly|normally|always) |"
+    r"\b(?:the|this) (?:user|account|host|address|client|sender|device|machine|person|admin\w*|employee) (?:often|frequently|"
+    r"commonly|normally|always|usually) ",
     re.IGNORECASE,
 )
 _CALLED_NEW = re.compile(r"\bnever\b|\b0 of\b|\bnew\b|\bfirst\b|\brare(?:ly)?\b|\busual\w*[^;]*\bat most\b")
 _UNFAMILIAR = re.compile(
-    r"\b(?:never|not|no|nobody|no one|none|nothing|new|first|rare|unusual|unusually|seldom|n't|more than|"
+    r"\b(?:never|not|no|nobody|no one|none|nothing|neither|nor|new|first|rare|unusual|unusually|seldom|n't|more than|"
     r"higher than|than)\b|n't\b",
     re.IGNORECASE,
 )
+
+
+#: In front of a conclusion, in the same clause or right in front of it.
+_INFERRING = re.compile(
+    r"\b(?:suggest|impl|presum|probab|apparent|likely|seem)\w*|\b(?:i\.e\.|meaning|means that|hence|thus|therefore)|"
+    r"^(?:as|since|because) [^,]{3,80},",
+    re.IGNORECASE,
+)
+_THEREFORE = re.compile(r"(?:,? so|i\.e\.,?|, (?:meaning|which means)(?: that)?|[,;] (?:hence|thus|therefore),?)\s*$", re.IGNORECASE)
 
 
 def troubles(draft: Draft, basis: Basis) -> Iterator[Trouble]:
@@ -261,7 +274,9 @@ def _absence(clause: str, claim: str, basis: Basis) -> Iterator[Trouble]:
             continue
         if _SUPPOSED.search(clause[: match.start()][-40:]) or _is_general(clause, match):
             continue
-        if _is_inferred(clause, match) or _is_one(clause, match, basis.cited) or _is_quality(clause, match):
+        if _FIRST_OF.match(clause, match.start()):
+            continue
+        if _is_inferred(clause, claim, match) or _is_one(clause, match, basis.cited) or _is_quality(clause, match):
             continue
         if not _borne(clause, claim, basis.cited):
             misplaced = _borne(clause, claim, basis.whole)
@@ -284,21 +299,25 @@ def _is_quality(clause: str, match: re.Match[str]) -> bool:
     if match.group().strip().lower() not in {"without", "lack", "lacks", "lacked", "lacking", "missing"}:
         return False
     behind = " ".join(clause[match.end() :].split()[:4])
+    if re.match(r"an? ", behind):
+        return True
     return not topics(behind) and not _OTHERS.search(behind)
 
 
-def _is_inferred(clause: str, match: re.Match[str]) -> bool:
+def _is_inferred(clause: str, claim: str, match: re.Match[str]) -> bool:
     """Tell whether a "not" is what the writer infers of something told, not of what else there was."""
-    if match.group().strip().lower() not in {"not", "n't"} or _OTHERS.search(clause):
+    if match.group().strip().lower() not in {"not", "n't", "cannot"} or _OTHERS.search(clause):
         return False
-    return bool(
-        re.search(r"\b(?:suggest|impl|presum|probab|apparent|likely|seem)\w*", clause[: match.start()], re.IGNORECASE)
-    )
+    if _INFERRING.search(clause[: match.start()]):
+        return True
+    return bool(_THEREFORE.search(claim[: max(claim.find(clause), 0)]))
 
 
 def _is_one(clause: str, match: re.Match[str], index: Index) -> bool:
     """Tell whether "only one" is about the events, and the evidence counts one of them."""
-    said = re.match(r" (?:one|a single) (?:event|record|attempt|request|login|entry|occurrence)", clause[match.end() :])
+    said = re.match(
+        r" (?:this )?(?:one|a single) (?:event|record|attempt|request|login|entry|occurrence)", clause[match.end() :]
+    )
     return said is not None and "1 event is" in index.text
 
 

@@ -55,9 +55,9 @@ _LISTED = re.compile(
 )
 #: In front of or behind a number that tells how many there are in all, not how many of them did something.
 _OF_ALL = re.compile(
-    r"\b(?:of|in|among|amongst|across|over|all|than|learned|baseline|history|knows?|saw|seen)\W*(?:the |all |"
+    r"\b(?:of|according to|based on|in|among|amongst|across|over|all|than|learned|baseline|history|knows?|saw|seen)\W*(?:the |all |"
     r"all the |"
-    r"its |these |those )*$",
+    r"its |these |those )*$|\b(?:baseline|history|training)\b[^.;]{0,30}$",
     re.IGNORECASE,
 )
 _IN_ALL = re.compile(
@@ -68,6 +68,7 @@ _LASTING = re.compile(r"(?<![\w.])\d[\d,.]*\s?(?:seconds?|secs?|minutes?|mins?|h
 _TIMES = re.compile(
     r"(?:\W*times|-?fold|x)\s(?:the|as|more|higher|above|larger|greater|what|its|that|of)\b", re.IGNORECASE
 )
+_FACTOR = re.compile(r"\bfactor of\W*(?:more than|over|about|around|roughly|almost|nearly)?\W*$", re.IGNORECASE)
 _PER = re.compile(r"\W*(?:[a-z-]+\s){0,2}?(?:per|an?|every|each)\s(?P<unit>second|minute|hour|day)\b", re.IGNORECASE)
 _AVERAGE = re.compile(r"\b(?:average|averaging|mean|apiece|each)\b", re.IGNORECASE)
 _STANDARD = re.compile(r"\b(?:RFC|ISO|IEC|NIST|PCI)\W*$", re.IGNORECASE)
@@ -89,6 +90,10 @@ _SPACED_UNIT = re.compile(
     r"\s(?P<unit>[kmgt]i?b|[kmgt]i?bytes|(?:kilo|mega|giga|tera)bytes?|million|thousand|billion)\b", re.IGNORECASE
 )
 _LONG = re.compile(r"([kmgt])(?:ilo|ega|iga|era)bytes?")
+#: "more than an hour": a duration of one.
+_ONE_UNIT = re.compile(
+    r"\b(?:more than|over|at least|exceed\w*) (?P<one>an?|one) (?:second|minute|hour|day|week|month|year)\b", re.IGNORECASE
+)
 #: "half a million", "half a dozen".
 _HALF = re.compile(r"\bhalf an? (?P<scale>dozen|hundred|thousand|million)\b", re.IGNORECASE)
 _SPACED = {"million": "m", "thousand": "k", "billion": "b"}
@@ -125,6 +130,8 @@ def in_text(text: str) -> Iterator[Number]:
         steps = tuple(finest * value / values[0] if values[0] else finest for value in values)
         yield Number(values, steps, text[start:end], _role(text[:start], text[end:]), start, end)
         text = text[:start] + " " * (end - start) + text[end:] if end > match.end() else text
+    for match in _ONE_UNIT.finditer(text):
+        yield Number((1.0,), (1.0,), match.group(), "duration", match.start("one"), match.end("one"))
     for match in _HALF.finditer(text):
         start, end = match.span()
         value = _SCALES[match["scale"].lower()] / 2
@@ -134,6 +141,8 @@ def in_text(text: str) -> Iterator[Number]:
         value = float(spelled(match.group()))
         if value >= 2:
             start, end = match.span()
+            if text.startswith(" and a half", end):
+                value, end = value + 0.5, end + len(" and a half")
             spaced = _SPACED_UNIT.match(text, end)
             factors = _UNITS.get(_LONG.sub(r"\1b", spaced["unit"].lower()), ()) if spaced else ()
             end = spaced.end() if spaced and factors else end
@@ -253,12 +262,15 @@ def _plain_values(text: str) -> set[float]:
 
 def matches(number: Number, evidence: Known, before: str, after: str, *, listed: int) -> bool:
     """Tell whether the evidence has a number; ``listed`` is how many things the claim itself names."""
+    if number.role == "duration" and number.values == (1.0,) and not number.written[:1].isdigit():
+        return _lasted(number, evidence, after, before)
     if number.role in evidence.roles:
         return any(value in evidence.roles[number.role] for value in number.values)
     pool = evidence.every
     if number.role == "count":
         pool = evidence.free if _OF_ALL.search(before) or _IN_ALL.match(after) else evidence.counts
-    if _STANDARD.search(before) or any(_equal(value, step, pool) for value, step in zip(number.values, number.steps, strict=True)):
+    written = zip(number.values, number.steps, strict=True)
+    if _STANDARD.search(before) or any(_equal(value, step, pool) for value, step in written):
         return True
     if _near(number, pool, before):
         return True
@@ -283,7 +295,7 @@ def _equal(value: float, step: float, pool: frozenset[float]) -> bool:
 
 def _is_ratio(number: Number, evidence: Known, before: str, after: str) -> bool:
     """Tell whether "50 times the usual 40" is how two counts relate."""
-    if not _TIMES.match(after):
+    if not _TIMES.match(after) and not _FACTOR.search(before):
         return False
     held = sorted(evidence.counts)[:60]
     width = 0.15 if _ROUGH.search(before) or _AT_LEAST.search(before) else 0.05
@@ -323,9 +335,10 @@ def _is_pace(number: Number, evidence: Known, before: str, after: str) -> bool:
     unit = _PER.match(after)
     if not unit:
         return False
-    wanted, seconds = number.values[0], _SECONDS[unit["unit"].lower()]
+    seconds = _SECONDS[unit["unit"].lower()]
     return any(
         abs(count * seconds / span - wanted) <= width * wanted
+        for wanted in number.values
         for count in sorted(evidence.counts)[:60]
         for span in sorted(evidence.spans)[:60]
         if span
@@ -351,6 +364,8 @@ def _lasted(number: Number, evidence: Known, after: str, before: str) -> bool:
     unit = _DURATION.match(after)
     seconds = _SECONDS[unit.group(1).lower()] if unit else 1
     value = number.values[0]
+    if _AT_LEAST.search(before):
+        return any(0.95 * value * seconds <= span < 2 * value * seconds for span in evidence.spans)
     if _AT_MOST.search(before):
-        return any(value * seconds / 6 <= span <= value * seconds for span in evidence.spans)
+        return any(value * seconds / 6 <= span <= 1.05 * value * seconds for span in evidence.spans)
     return any(math.floor(span / seconds) <= value <= math.ceil(span / seconds) for span in evidence.spans)

@@ -85,7 +85,7 @@ _ACCOUNT_NAMED = re.compile(
 )
 _ACTED_AS = re.compile(
     r"\b(?:as|by|became|become|of|for|to)\s(?P<name>root|admin|SYSTEM|guest|www-data|nobody|administrator|"
-    r"Administrator)\b"
+    r"Administrator|mysql|postgres|oracle|jenkins|nginx|tomcat|ubuntu|daemon)\b"
     r"(?!-|\s(?:cause|access|privileges?|rights|permissions?|level|accounts?|users?|certificate|directory|shell|"
     r"staff|team|"
     r"logs?|files?|processes|services|admin\w*|information|calls?|configuration|policy|owners?|resources|credentials|"
@@ -129,74 +129,13 @@ _HEDGED = re.compile(
 
 
 #: Programs whose names are words, or short.
-_COMMANDS = frozenset(
-    [
-        "perl",
-        "python",
-        "ruby",
-        "bash",
-        "sh",
-        "zsh",
-        "ksh",
-        "wget",
-        "curl",
-        "nc",
-        "ncat",
-        "socat",
-        "ssh",
-        "scp",
-        "sftp",
-        "telnet",
-        "ftp",
-        "cron",
-        "at",
-        "tar",
-        "zip",
-        "gzip",
-        "dd",
-        "nmap",
-        "ping",
-        "dig",
-        "nslookup",
-        "host",
-        "whoami",
-        "id",
-        "uname",
-        "cat",
-        "less",
-        "vi",
-        "vim",
-        "nano",
-        "chmod",
-        "chown",
-        "mount",
-        "unshare",
-        "chroot",
-        "sudo",
-        "su",
-        "make",
-        "gcc",
-        "docker",
-        "podman",
-        "java",
-        "node",
-        "php",
-        "powershell",
-        "cmd",
-        "explorer",
-        "winword",
-        "excel",
-        "outlook",
-        "word",
-        "notepad",
-        "certutil",
-        "regsvr",
-        "msbuild",
-        "wmic",
-        "net",
-        "sc",
-    ]
+_COMMANDS_WORDS = (
+    "perl python ruby bash sh zsh ksh wget curl nc ncat socat ssh scp sftp telnet ftp cron at tar zip gzip dd "
+    "nmap ping dig nslookup host whoami id uname cat less vi vim nano chmod chown mount unshare chroot sudo su "
+    "make gcc docker podman java node php powershell cmd explorer winword excel outlook word notepad certutil "
+    "regsvr msbuild wmic net sc"
 )
+_COMMANDS = frozenset(_COMMANDS_WORDS.split())
 _OWNED = re.compile(
     r"\b(?:belongs to|owned by|operated by|registered (?:to|with)|hosted (?:by|at)|provider|located in|"
     r"based in)\s(?:the\s)?"
@@ -279,24 +218,22 @@ def _vocabularies(text: str, basis: Basis) -> Iterator[Trouble]:
 
 
 def _accounts(draft: Draft, basis: Basis) -> Iterator[Trouble]:
+    named = (name for name, is_meant in _named(draft) if is_meant and not occurs(name.lower(), basis.whole.text))
+    yield from (Trouble(f"{name} is in no evidence line") for name in named)
+
+
+def _named(draft: Draft) -> Iterator[tuple[str, bool]]:
+    """Yield words that stand as a name, and whether they are told as a fact and can be one."""
     text = draft.text
     for pattern in (_ACCOUNT_NAMED, _ACTED_AS, _ACTING):
         for match in pattern.finditer(text):
-            before = text[: match.start("name")]
-            if not _HEDGED.search(before[-60:]) and not occurs(match["name"].lower(), basis.whole.text):
-                yield Trouble(f"{match['name']} is in no evidence line")
+            yield match["name"], not _HEDGED.search(text[: match.start("name")][-60:])
     for match in _COMMAND.finditer(text):
-        name = match["name"]
-        if name in _COMMANDS and name not in basis.whole.text and not _HEDGED.search(text[: match.start()][-60:]):
-            yield Trouble(f"{name} is in no evidence line")
+        yield match["name"], match["name"] in _COMMANDS and not _HEDGED.search(text[: match.start()][-60:])
     for match in _OWNED.finditer(text):
-        if not _HEDGED.search(text) and not occurs(match["name"].lower(), basis.whole.text):
-            yield Trouble(f"{match['name']} is in no evidence line")
+        yield match["name"], not _HEDGED.search(text)
     for match in _TITLED.finditer(text):
         name = match["name"] or match["log"]
-        if name.lower() not in PROPER and not occurs(name.lower(), basis.whole.text):
-            yield Trouble(f"{name} is in no evidence line")
+        yield name, name.lower() not in PROPER
     for match in _PLACED.finditer(draft.rest):
-        name = match["name"]
-        if is_plain(name) and not _NO_NAME.fullmatch(name) and not occurs(name, basis.whole.text):
-            yield Trouble(f"{name} is in no evidence line")
+        yield match["name"], is_plain(match["name"]) and not _NO_NAME.fullmatch(match["name"])

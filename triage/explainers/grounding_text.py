@@ -38,29 +38,12 @@ _ENDINGS = (
 #: Ending of a word and what stands in its place in the word it comes from.
 _INFLECTED = (
     ("ies", "y"), ("ied", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ed", ""), ("ed", "e"), ("d", ""), ("ing", ""),
-    ("ing", "e"), ("ly", ""), ("er", ""), ("er", "e"), ("ers", ""), ("est", ""), ("ist", ""), ("al", ""), ("or", ""), ("or", "e"), ("ors", ""), ("ors", "e"),
+    ("ing", "e"), ("ly", ""), ("er", ""), ("er", "e"), ("ers", ""), ("est", ""), ("ist", ""), ("al", ""),
+    ("or", ""), ("or", "e"), ("ors", ""), ("ors", "e"),
 )  # fmt: skip
 #: First names that look like words, or like forms of words.
-_FIRST_NAMES = frozenset(
-    [
-        "james",
-        "maria",
-        "jack",
-        "frank",
-        "frances",
-        "peter",
-        "lawrence",
-        "heather",
-        "mason",
-        "glen",
-        "dean",
-        "lily",
-        "ivy",
-        "penny",
-        "ray",
-        "drew",
-    ]
-)
+_FIRST_NAMES_WORDS = "james maria jack frank frances peter lawrence heather mason glen dean lily ivy penny ray drew"
+_FIRST_NAMES = frozenset(_FIRST_NAMES_WORDS.split())
 _PREFIXES = ("un", "de", "re", "non", "mis", "over", "out", "pre", "dis", "sub", "inter", "multi", "anti")
 
 

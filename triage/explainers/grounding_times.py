@@ -163,11 +163,17 @@ _PAST_HOUR = re.compile(
     rf"\b(?P<part>half|(?:a )?quarter|five|ten|twenty-five|twenty) (?P<way>past|to) (?P<hour>{'|'.join(_HOURS)})\b",
     re.IGNORECASE,
 )
+_AT_HOUR = re.compile(
+    rf"\b(?P<hour>{'|'.join(_HOURS)}) (?:o'clock|in the (?:morning|afternoon|evening|night)|at night)\b", re.IGNORECASE
+)
 _PARTS = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20, "twenty-five": 25}
 
 
 def spoken(text: str) -> Iterator[tuple[re.Match[str], tuple[Moment, ...]]]:
     """Yield "quarter past three" with what it may stand for: before noon and after."""
+    for match in _AT_HOUR.finditer(text):
+        first = (_HOURS.index(match["hour"].lower()) + 1) % 12 * 3600
+        yield match, tuple(Moment(seconds=(first + half) % DAY, grain="h") for half in (0, DAY // 2))
     for match in _PAST_HOUR.finditer(text):
         minutes = _PARTS[match["part"].lower().removeprefix("a ")] * (1 if match["way"].lower() == "past" else -1)
         first = ((_HOURS.index(match["hour"].lower()) + 1) % 12 * 60 + minutes) * 60 % DAY

@@ -67,45 +67,12 @@ _TOPIC_WORDS = (
     "role group policy service task job script payload malware damage harm reboot update byte"
 )
 #: Words that any two lines may share.
-_NO_TOPIC = frozenset(
-    [
-        "searched",
-        "search",
-        "found",
-        "other",
-        "others",
-        "this",
-        "that",
-        "with",
-        "from",
-        "before",
-        "after",
-        "days",
-        "hour",
-        "hours",
-        "minutes",
-        "seconds",
-        "week",
-        "weeks",
-        "time",
-        "same",
-        "were",
-        "been",
-        "have",
-        "there",
-        "they",
-        "which",
-        "their",
-        "these",
-        "those",
-        "into",
-        "over",
-        "more",
-        "than",
-        "such",
-        "further",
-    ]
+_NO_TOPIC_WORDS = (
+    "the and for was not had has are but any all who its one two our did how out via per her his she him you can may own "
+    "searched search found other others this that with from before after days hour hours minutes seconds week "
+    "weeks time same were been have there they which their these those into over more than such further"
 )
+_NO_TOPIC = frozenset(_NO_TOPIC_WORDS.split())
 _TOPICS = frozenset(_SAME.values()) | frozenset(_TOPIC_WORDS.split())
 
 
@@ -122,7 +89,7 @@ def topics(text: str) -> frozenset[str]:
 
 def common(one: str, other: str) -> frozenset[str]:
     """Return the words of some weight that two texts share."""
-    return frozenset(word for word in _words(one) & _words(other) if len(word) > 3) - _NO_TOPIC
+    return frozenset(word for word in _words(one) & _words(other) if len(word) > 2) - _NO_TOPIC
 
 
 def covers(about: frozenset[str], text: str) -> bool:

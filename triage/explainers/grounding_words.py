@@ -18,36 +18,8 @@ _EDGES = ".:!?*"
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 #: Three words and more with hyphens and no small word between them are a name: a rule, a bucket, a job.
 _COMPOUND = re.compile(r"[a-z]+(?:-[a-z]+){2,6}", re.IGNORECASE)
-_FUNCTION = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "as",
-        "at",
-        "by",
-        "for",
-        "in",
-        "it",
-        "more",
-        "no",
-        "non",
-        "not",
-        "of",
-        "off",
-        "on",
-        "one",
-        "or",
-        "out",
-        "than",
-        "the",
-        "to",
-        "two",
-        "up",
-        "with",
-        "you",
-    ]
-)
+_FUNCTION_WORDS = "a an and as at by for in it more no non not of off on one or out than the to two up with you"
+_FUNCTION = frozenset(_FUNCTION_WORDS.split())
 #: Written with digits or inner capitals, but no name of anything in the evidence.
 _TERMS = re.compile(
     r"(?:ipv[46]|sha-?\d{1,3}|md5|utf-?\d{1,2}|base\d\d|x(?:86|64)(?:_64)?|win(?:32|64)|[1-5]xx|2fa|"
@@ -83,49 +55,12 @@ _PROPER_NAMES = (
     "american british european asian african canadian indian"
 )
 #: Tools that a claim may mention as an example, not as what was seen.
-_TOOLS = frozenset(
-    [
-        "metasploit",
-        "mimikatz",
-        "bloodhound",
-        "rubeus",
-        "hydra",
-        "medusa",
-        "hashcat",
-        "nmap",
-        "masscan",
-        "sqlmap",
-        "nikto",
-        "burp",
-        "shodan",
-        "censys",
-        "cobalt",
-        "impacket",
-        "responder",
-        "rclone",
-        "ngrok",
-        "netcat",
-        "psexec",
-        "zmap",
-        "wpscan",
-        "gobuster",
-        "ffuf",
-        "nuclei",
-        "empire",
-        "sliver",
-        "chisel",
-        "anydesk",
-        "teamviewer",
-        "megasync",
-        "winrar",
-        "procdump",
-        "adfind",
-        "seatbelt",
-        "ncrack",
-        "patator",
-        "crackmapexec",
-    ]
+_TOOLS_WORDS = (
+    "metasploit mimikatz bloodhound rubeus hydra medusa hashcat nmap masscan sqlmap nikto burp shodan censys "
+    "cobalt impacket responder rclone ngrok netcat psexec zmap wpscan gobuster ffuf nuclei empire sliver chisel "
+    "anydesk teamviewer megasync winrar procdump adfind seatbelt ncrack patator crackmapexec"
 )
+_TOOLS = frozenset(_TOOLS_WORDS.split())
 _EXAMPLE = re.compile(
     r"\b(?:such as|e\.g\.?|for example|for instance|tools|(?:tools|programs|software|frameworks|utilities) like|"
     r"could|may|"
@@ -232,6 +167,8 @@ def _has_token(index: Index, token: str) -> bool:
 
 def _is_kind(token: str, index: Index) -> bool:
     """Tell whether the evidence has other names of the form that a token has: roles/owner, for roles/editor."""
+    if "-" in token and token.partition("-")[0] in index.families:
+        return True
     return "/" in token and occurs(token.partition("/")[0] + "/", index.text.replace("/", "/ "))
 
 

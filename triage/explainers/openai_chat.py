@@ -97,6 +97,7 @@ class OpenAIChatExplainer:
         self._options = options
         self._breakers = breakers
         self._key = (base_url, model)
+        self._prompt = options.prompt or prompting.VERSION
 
     def explain(self, request: ExplanationRequest) -> ExplanationAnswer:
         """Return a validated answer; raise :class:`ExplanationError` when there is none."""
@@ -173,9 +174,9 @@ class OpenAIChatExplainer:
         def hide(text: str) -> str:
             return exchange.names.hide(redact(text))
 
-        messages = prompting.messages(request, nonce=secrets.token_hex(8), hide=hide)
+        messages = prompting.messages(request, nonce=secrets.token_hex(8), hide=hide, version=self._prompt)
         exchange.characters = sum(prices.length(message["content"]) for message in messages)
-        exchange.input_sha256 = _digest(prompting.messages(request, nonce="", hide=hide))
+        exchange.input_sha256 = _digest(prompting.messages(request, nonce="", hide=hide, version=self._prompt))
         habits = _HABITS.get(self._key, Habits())
         client, wire = self._client(exchange, inside)
         with client:
@@ -265,8 +266,8 @@ class OpenAIChatExplainer:
         return CallRecord(
             endpoint=endpoints.host(self._base_url),
             model_asked=self._model,
-            prompt_version=prompting.VERSION,
-            prompt_sha256=prompting.prompt_hash(),
+            prompt_version=self._prompt,
+            prompt_sha256=prompting.prompt_hash(self._prompt),
             input_sha256=exchange.input_sha256,
             attempt=self._options.attempt,
             calls=exchange.calls,

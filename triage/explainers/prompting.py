@@ -91,7 +91,9 @@ def shortened(request: ExplanationRequest) -> ExplanationRequest:
     return replace(request, evidence=evidence)
 
 
-def messages(request: ExplanationRequest, *, nonce: str, hide: Callable[[str], str]) -> list[dict[str, str]]:
+def messages(
+    request: ExplanationRequest, *, nonce: str, hide: Callable[[str], str], version: str = VERSION
+) -> list[dict[str, str]]:
     """Return the chat messages of one call. ``hide`` replaces what may not leave in each text."""
     fence = f"=== evidence {nonce} ==="
     numbered = [
@@ -108,7 +110,7 @@ def messages(request: ExplanationRequest, *, nonce: str, hide: Callable[[str], s
             "Explain this alert. Answer with the JSON object only.",
         ]
     )
-    return [{"role": "system", "content": system_prompt()}, {"role": "user", "content": user}]
+    return [{"role": "system", "content": system_prompt(version)}, {"role": "user", "content": user}]
 
 
 def characters(request: ExplanationRequest) -> int:

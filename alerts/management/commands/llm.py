@@ -39,9 +39,7 @@ class Command(BaseCommand):
             action = actions.add_parser(name, help=told)
             action.add_argument("--user", required=True, help="the admin who decides")
             action.add_argument("--tier", choices=("small", "large"), default="small")
-        resume = actions.add_parser(
-            "resume", help="ask an endpoint again that is left alone, and try what waits"
-        )
+        resume = actions.add_parser("resume", help="ask an endpoint again that is left alone, and try what waits")
         resume.add_argument("--tier", choices=("small", "large"), default="small")
 
     def handle(self, *_: Any, **options: Any) -> None:

@@ -57,6 +57,8 @@ def skeleton(name, value, **more):
         ("message", "exit status 127 after 127 ms", "exit status 127 after <number3> ms"),
         ("message", '"GET / HTTP/1.1" 404 5120', '"GET / HTTP/<decimal>" 404 <number4>'),
         ("message", "job 3f2504e0-4f89-11d3-9a0c-0305e82c3301 of bob", "job <guid> of <=user 1>"),
+        ("process.tty", "pts/4", "<tty>"),
+        ("message", "NewProcessId: 0x9bf3 EventID: 4625", "NewProcessId: <id> EventID: <number4>"),
         ("message", "00:1b:63:84:45:e6 joined at 14:02:11", "<mac> joined at <time>"),
     ],
 )  # fmt: skip
@@ -115,6 +117,21 @@ def test_somebody_elses_name_in_a_baseline_is_a_token():
     assert ("usual", "wks-4") in shape.tokens
     other = cluster_shapes.shapes(asked({}, reasons=(Reason("pair", said, 0.5, ("event.action",)),)))[0]
     assert ("usual", "wks-4") not in other.tokens
+
+
+def test_what_is_unusual_about_an_identifier_is_incidental():
+    record, host = (Reason("value", f"{name} x9f is new", 0.5, (name,)) for name in ("zeek.uid", "host.name"))
+    both = Reason("pair", "x9f never came with db-17", 0.5, ("zeek.uid", "host.name"))
+    found = cluster_shapes.shapes(asked({"host.name": "db-17"}, reasons=(record, host, both)))
+    assert [shape.incidental for shape in found] == [False, True, False, False]
+
+
+def test_what_a_reason_repeats_of_a_long_value_is_that_value():
+    command = "powershell -nop -w hidden -c " + "alice " * 10
+    text = f"command line {command[:50]}… is new (0 of 9 values)"
+    reason = Reason("value", text, 0.5, ("process.command_line",))
+    shape = cluster_shapes.shapes(asked({"process.command_line": command}, reasons=(reason,)))[1]
+    assert shape.skeleton == "command line \x01observed\x02 is new (0 of \x01number\x02 values)"
 
 
 def test_where_a_long_message_was_cut_does_not_matter():

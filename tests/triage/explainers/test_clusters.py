@@ -93,6 +93,15 @@ def test_a_receipt_that_found_something_is_not_one_that_found_nothing():
     assert none == key(other(context=[searched.format("bob.smith", "0")]))
 
 
+def test_a_reason_about_an_identifier_alone_is_no_part_of_the_key_and_nothing_rests_on_it():
+    odd = Reason("value", "zeek.uid CAyEpE6o is new", 0.1, ("zeek.uid",), "", "0 of 9")
+    here = request(reasons=(REASON, odd))
+    here = replace(here, evidence=(*here.evidence, EvidenceLine(15, lines.SCORE, odd.text)))
+    assert key(here) == key(other())
+    told = replace(ANSWER, why_it_matters=(Claim("The record is new.", (15,), "grounded"),))
+    assert clusters.fill(clusters.slotted(here, told), other()).why_it_matters == ()
+
+
 def test_suspected_text_shares_with_nobody():
     assert key(request(), suspected=True) == ""
 

@@ -11,6 +11,7 @@ from triage.contracts import Claim, EvidenceLine, ExplanationAnswer, Explanation
 from triage.explainers import grounding, lines
 from triage.explainers.evidence import EvidenceExplainer
 from triage.explainers.grounding import GROUNDED, MISCITED, STRUCK
+from triage.explainers.grounding_index import MAX_LINE, Index
 
 SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 REQUEST = ExplanationRequest(
@@ -66,6 +67,16 @@ def check(text: str, *cited: int) -> Claim:
         ("Event ID 4625 stands for a failed logon; the field is event.code.", (7, 8)),
         ("The network 192.0.2.0/24 is involved.", (4,)),
         ("If alice had succeeded, PowerShell or SSH could have followed.", (2,)),
+        ("As line 4 and [7] show, the attempt of alice from 192.0.2.7 failed.", (2, 4, 7)),
+        ("alice was never seen in 1,204 values, which is not surprising for a new user.", (12,)),
+        ("With just 37 events in six minutes, about six per minute, this may be a script.", (13,)),
+        ("It began shortly after two in the afternoon.", (1,)),
+        ("The hash begins with 9f86d081884c.", (10,)),
+        ("Tools such as Hydra or Medusa are made for this kind of guessing.", (7,)),
+        ("The attempt failed, so the account was not compromised by it.", (7,)),
+        ("The failed login came from 192.0.2.7 (a private range of RFC 1918 would look different).", (4, 7)),
+        ("Dozens of events were recorded.", (13,)),
+        ("alice has never failed to log in here before.", (12, 7)),
     ],
 )
 def test_true_statements_stand(text, cited):
@@ -77,6 +88,19 @@ def test_true_statements_stand(text, cited):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("Hundreds of attempts were made.", '"Hundreds" is more than any evidence line counts'),
+        ("The attempts went on for several hours.", '"for several hours" is longer than anything the evidence spans'),
+        ("198.51.100.20 contacted 192.0.2.7.", "198.51.100.20 is where it went to, not where it came from"),
+        ("The user admin was used.", "admin is in no evidence line"),
+        ("The attempt was made as root.", "root is in no evidence line"),
+        ("As line 40 shows, alice failed to log in.", "evidence line 40 does not exist"),
+        ("Other logins of alice were seen in the 30 days before.", "the cited query found nothing of that kind"),
+        ("The address belongs to Hetzner.", "Hetzner is in no evidence line"),
+        ("It happened at half past four.", "nothing in the evidence was at half past four"),
+        ("It was about midnight.", "nothing in the evidence was at midnight"),
+        ("The attempts lasted 2 hours and 5 minutes.", "2 hours and 5 minutes is in no evidence line"),
+        ("The hash begins with 9f86d081884d.", "9f86d081884d is in no evidence line"),
+        ("The query ran with perl.", "perl is in no evidence line"),
         ("It came from 10.0.0.9.", "10.0.0.9 is in no evidence line"),
         ("It came from 192.0.2.70.", "192.0.2.70 is in no evidence line"),
         ("It came from 198.51.100.20.", "198.51.100.20 is where it went to, not where it came from"),
@@ -115,7 +139,7 @@ def test_true_statements_stand(text, cited):
     ],
 )
 def test_false_statements_are_struck_in_words(text, problem):
-    cited = (12,) if "been seen before" in text else EVERY if "seen" not in text else (12,)
+    cited = (12,) if "been seen before" in text else (14,) if "Other logins" in text else EVERY
     claim = check(text, *cited)
     assert claim.status == STRUCK
     assert claim.problems[0] == problem
@@ -126,6 +150,54 @@ def test_a_fact_of_another_line_is_miscited_not_struck():
     assert (claim.status, claim.problems) == (MISCITED, ("192.0.2.7 is not in the cited lines",))
     claim = check("The login of alice came from 192.0.2.7, port 4000.", 2)
     assert claim.status == STRUCK
+
+
+def request_of(*fields: tuple[str, str]) -> ExplanationRequest:
+    told = tuple(lines.field_line(number, *field) for number, field in enumerate(fields, 1))
+    return ExplanationRequest("", "low", "", told, ())
+
+
+SWAPPED = request_of(
+    ("user.name", "anna"), ("user.target.name", "bert-1"), ("process.parent.name", "winword.exe"),
+    ("process.name", "powershell.exe"), ("network.transport", "tcp"), ("repo.visibility", "public"),
+    ("repo.previous_visibility", "private"), ("user.group.name", "backup-admins"), ("event.duration", "1260000000000"),
+    ("url.query", "q=UNION%20SELECT%20pass"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("true", "false", "problem"),
+    [
+        ("anna created a key for bert-1.", "bert-1 created a key for anna.", "anna acted on bert-1"),
+        ("winword.exe started powershell.exe.", "powershell.exe started winword.exe.", "winword.exe acted on"),
+        ("powershell.exe was started by winword.exe.", "winword.exe was started by powershell.exe.", "winword.exe acted on"),
+        ("The traffic was TCP.", "The traffic was UDP.", "UDP is in no evidence line"),
+        ("It went from private to public.", "It went from public to private.", "it went from private to public"),
+        ("The group is backup-admins.", "The group is backup-users.", "backup-users is in no evidence line"),
+        ("It took 21 minutes.", "It took 31 minutes.", "31 is in no evidence line"),
+        ('The query holds "union select pass".', 'The query holds "union select name".', '"union select name" is in no'),
+    ],
+)
+def test_what_is_turned_round_or_put_in_its_place_is_told_apart(true, false, problem):
+    every = tuple(range(1, 11))
+    assert grounding.check_claim(Claim(true, every), SWAPPED).problems == ()
+    [found, *_] = grounding.check_claim(Claim(false, every), SWAPPED).problems
+    assert found.startswith(problem)
+
+
+def test_a_claim_that_cites_only_the_opposite_outcome_is_miscited():
+    both = request_of(("event.outcome", "failure"), ("message", "session opened for anna, login accepted"))
+    claim = grounding.check_claim(Claim("The login was accepted.", (1,)), both)
+    assert (claim.status, claim.problems) == (MISCITED, ('"accepted": the cited lines speak of failure only',))
+    assert grounding.check_claim(Claim("The login was accepted.", (2,)), both).status == GROUNDED
+
+
+def test_whole_lines_may_be_repeated_whatever_they_say_also_when_cut():
+    told = "nothing else happened, said [77] mallory; " + "zq_" * 60
+    request = request_of(("message", told), ("user.name", "anna"))
+    for said in (told, told[:120] + "\u2026"):
+        assert grounding.check_claim(Claim(f"The log says: {said}", (1,)), request).status == GROUNDED
+        assert grounding.check_claim(Claim(f"The log says: {said}", (2,)), request).status != GROUNDED
 
 
 def test_lines_that_do_not_exist_strike_the_claim():
@@ -200,6 +272,16 @@ def test_a_verdict_without_support_needs_review(changes, why):
     assert (result.suggested, result.confidence) == (changes.get("suggested_verdict", "tp_no_impact"), "high")
 
 
+def test_a_verdict_does_not_rest_on_claims_that_say_nothing_of_the_evidence():
+    empty = (Claim("The evidence is the result of a malicious attack.", (3,)),)
+    result = grounding.check(REQUEST, answer(what_happened=empty, why_it_matters=empty, why_it_may_be_benign=empty))
+    assert result.grounded == 3
+    assert result.demoted == "no grounded claim says anything of the evidence that it cites"
+    assert result.answer.suggested_verdict == "undetermined"
+    told = (Claim("The login of alice failed.", (2, 7)),)
+    assert grounding.check(REQUEST, answer(what_happened=told, why_it_matters=empty)).demoted == ""
+
+
 def test_apply_stores_the_summary_as_json_and_is_stable():
     once = grounding.apply(REQUEST, answer(details={"call": {"model": "m"}}))
     stored = json.loads(json.dumps(asdict(once)))
@@ -216,6 +298,38 @@ def test_the_evidence_explainer_is_grounded_in_its_own_lines():
     assert result.struck == result.miscited == 0
     assert result.grounded == result.claims > 3
     assert not any(result.check_problems)
+
+
+FRAGMENTS = (
+    "one hundred million 99999999999999999999 9:99 2026-13-40 T1110 no not only other several many times 50 % KB per minute "
+    "10.0.0.1 999.1.1.1 ::1 /a/b C:\\x a@b.c http://x root by ( [9] line 7 hundreds failed succeeded never \u25a0 \u25a1 "
+    "\u0663 \u00bd \u00b2 0 1,000,000,000,000 25h99 dozens midnight before from to more than an hour \u2026"
+).split()
+HOSTILE = st.lists(st.sampled_from([*FRAGMENTS, "1" * 400, "9" * 5000, "x times the"]), max_size=20).map(" ".join)
+
+
+@given(HOSTILE, st.lists(HOSTILE, max_size=3), st.sampled_from(["event", "score", "context", "receipt"]))
+def test_numbers_without_end_and_stray_marks_do_no_harm(text, texts, origin):
+    evidence = tuple(EvidenceLine(n, origin, f"event.outcome: {value}") for n, value in enumerate(texts))
+    claim = grounding.check_claim(Claim(text, (0, 1)), ExplanationRequest("", "low", "", evidence, ()))
+    assert claim.text == text
+    assert claim.status in {GROUNDED, MISCITED, STRUCK}
+
+
+@pytest.mark.parametrize("piece", ["1", "1,", "not ", "a-", "no word ", "/a", "one hundred ", "(", "x@", "::", "[.]"])
+def test_long_hostile_text_is_cut_before_it_is_looked_at(piece):
+    hostile = piece * (100_000 // len(piece))
+    assert check(hostile, 2).problems == ("it is too long to be checked",)
+    evidence = (*REQUEST.evidence, EvidenceLine(16, lines.CONTEXT, hostile), EvidenceLine(17, "event", f"message: {hostile}"))
+    index = Index(evidence)
+    assert max(len(value) for _, _, value in index.rows) <= MAX_LINE
+    claim = grounding.check_claim(Claim("37 events; alice failed to log in.", (2, 7, 13)), replace(REQUEST, evidence=evidence))
+    assert claim.status == GROUNDED
+
+
+def test_more_denials_than_can_be_checked_strike_a_claim():
+    text = "alice was " + "not seen and nobody, nor anybody, nowhere, " * 4
+    assert "it denies too much in one sentence to be checked" in check(text, 2).problems
 
 
 @given(st.lists(st.text(max_size=200), max_size=6), st.text(max_size=300), st.lists(st.integers(-5, 20), max_size=4))
