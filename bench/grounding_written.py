@@ -6,16 +6,19 @@ it is ("true", or the way in which it is false), the claim, and the request of i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from triage.contracts import Claim, EvidenceLine, ExplanationRequest
 from triage.explainers import lines
 
 TRUE = "true"
+HERE = Path(__file__).resolve().parent
 #: Name of a set -> its file; in the order in which they were written.
 SETS = {
     "written": "grounding_written.txt", "written_second": "grounding_written_second.txt",
     "written_third": "grounding_written_third.txt", "written_last": "grounding_written_last.txt",
+    "written_final": "grounding_written_final.txt",
 }  # fmt: skip
 
 
@@ -31,13 +34,24 @@ class Written:
 
 def read(path: Path) -> list[Written]:
     """Return the statements of a file, in its order."""
-    blocks = path.read_text(encoding="utf-8").split("\n= ")[1:]
-    return [statement for block in blocks for statement in _alert(block)]
+    return [statement for block in _blocks(path) for statement in _alert(block)]
+
+
+def _blocks(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").split("\n= ")[1:]
+
+
+@cache
+def _known(folder: Path) -> dict[str, list[str]]:
+    """Return the rows of each alert that has its evidence in one of the files."""
+    blocks = [block.strip().splitlines() for name in SETS.values() for block in _blocks(folder / name)]
+    return {name: rows for name, *rows in blocks if not name.startswith("@")}
 
 
 def _alert(block: str) -> Iterator[Written]:
     name, *rows = block.strip().splitlines()
-    request = ExplanationRequest("", "medium", "", tuple(_evidence(rows)), (), _techniques(rows))
+    told = _known(HERE)[name[1:]] if name.startswith("@") else rows
+    request = ExplanationRequest("", "medium", "", tuple(_evidence(told)), (), _techniques(told))
     for row in rows:
         mark, _, rest = row.partition(" ")
         if mark in {"+", "-"}:

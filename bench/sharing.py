@@ -11,10 +11,11 @@ alert. ``budget`` is the share of events that is flagged.
 An alert is asked about when it has no key, when it is the first of its key, or when the shared answer does not fit it.
 The answers are those of a stand-in: its claims repeat the evidence, and its suggestion is a sum over the whole question
 as a model would get it: every word has a weight of its own, every number counts by its logarithm and the word before
-it, and so does the hour of every time. The five suggestions are made equally frequent on the day, so that many alerts
-are close to an edge: it is touchier than a model that leaves most alerts undecided. ``changed`` is how often an alert that took an
-answer over would have got another suggestion, with its Wilson interval; ``by template`` is the same when all alerts of
-one template share, for comparison. ``without`` says how many keys there were without parts of the key.
+it, and so does the hour of every time. Divided by its spread over random words it falls into one of five equal parts of
+the normal distribution. ``changed`` is how often an alert that took an answer over would have got another suggestion,
+with its Wilson interval; ``by template`` is the same when all alerts of one template share, for comparison, and
+``suggested`` how often each is suggested: a stand-in that always says the same could not change. ``without`` says how
+many keys there were without parts of the key.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import random
 import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -65,6 +67,8 @@ from triage.models import Event, Source, event_id  # noqa: E402 - as above
 NOW = 1_780_000_000.0
 RECORDS, DAYS = 8_000, 3
 SUGGESTIONS = ("fp_logic", "benign_tp", "undetermined", "tp_no_impact", "tp_impact")
+#: Quintiles of the normal distribution.
+EDGES = (-0.8416, -0.2533, 0.2533, 0.8416)
 _HOUR = re.compile(r"[T ](\d\d):\d\d:\d\d")
 #: What a model takes for a name of something and weighs no further: times, addresses, anything with letters and digits.
 _UNIQUE = re.compile(r"[\w.:-]*\d[\w:-]*[A-Za-z:][\w.:-]*|[A-Za-z][\w:-]*\d[\w.:-]*|\d+\.\d+\.\d+\.\d+|\d+-\d+-\d+")
@@ -180,7 +184,8 @@ def opinion(request: ExplanationRequest) -> float:
             total += _weight(word)
             seen.add(word)
         before = word
-    return total
+    # The variance of a weight is a third.
+    return total / max(math.sqrt(len(seen) / 3), 1.0)
 
 
 def _weight(word: str) -> float:
@@ -188,11 +193,9 @@ def _weight(word: str) -> float:
     return int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big") / 2**31 - 1.0
 
 
-def suggestions(requests: list[ExplanationRequest]) -> list[str]:
-    """Return what the stand-in suggests for each, every suggestion about equally often."""
-    totals = np.array([opinion(request) for request in requests])
-    edges = np.quantile(totals, np.linspace(0, 1, len(SUGGESTIONS) + 1)[1:-1])
-    return [SUGGESTIONS[place] for place in np.searchsorted(edges, totals, side="right")]
+def suggestion(request: ExplanationRequest) -> str:
+    """Return what the stand-in suggests."""
+    return SUGGESTIONS[sum(opinion(request) > edge for edge in EDGES)]
 
 
 def answer_of(request: ExplanationRequest) -> ExplanationAnswer:
@@ -262,7 +265,7 @@ def without(alerts: Explained) -> dict[str, int]:
         told = ("score:", "context:", "receipt:", "message")
         part["fields"] = [row for row in lines if not row[0].startswith(told)]
     found = {"nothing left out": _distinct(parts, ())}
-    groups = [(name,) for name in parts[0]] if parts else []
+    groups: list[tuple[str, ...]] = [(name,) for name in parts[0]] if parts else []
     around = ("context lines", "receipt lines", "events")
     groups += [around, ("reasons", "score lines"), ("reasons", "score lines", *around, "severity")]
     return found | {" + ".join(group): _distinct(parts, group) for group in groups}
@@ -276,11 +279,12 @@ def measure(name: str, day: Day, shifts: int) -> dict[str, Any]:
     """Return the figures of one day."""
     source = Source.objects.create(name=name, token_hash=name.ljust(64, "0"))
     found_alerts = [(alert, evidence.build_request(alert)) for alert in alerts_of(day, source, shifts)]
-    told = suggestions([request for _, request in found_alerts])
+    told = [suggestion(request) for _, request in found_alerts]
     alerts = [(*pair, mine) for pair, mine in zip(found_alerts, told, strict=True)]
     fingerprints = {kinds.fingerprint(flagged_event(day[0][place], 0.0)) for place in day[3]}
     found = {"set": name, "events": len(day[0]), "flagged": len(day[3]), "fingerprints": len(fingerprints)}
     found |= {policy: play(alerts, policy) for policy in ("pseudonymise", "raw")}
+    found["suggested"] = dict(Counter(told))
     return found | {"by template": by_template(alerts), "without": without(alerts)}
 
 

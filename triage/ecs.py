@@ -35,21 +35,23 @@ ENTITY_FIELDS: tuple[tuple[str, str], ...] = (
 ATTACKER_WRITTEN = frozenset(
     {
         "message",
-        "user_agent.original",
-        "url.original",
-        "url.path",
-        "url.query",
-        "user.name",
-        "process.command_line",
-        "process.args",
-        "dns.question.name",
-        "email.subject",
-        "http.request.referrer",
-        "http.request.body.content",
-        "file.path",
+        "user.name", "user.full_name", "user.email", "user.target.name", "user.effective.name", "source.user.name",
+        "user_agent.original", "user_agent.name",
+        "url.original", "url.full", "url.path", "url.query", "url.fragment", "url.domain",
+        "http.request.referrer", "http.request.body.content",
+        "process.command_line", "process.args", "process.title", "process.parent.command_line", "process.parent.args",
         "powershell.file.script_block_text",
+        "dns.question.name", "dns.question.subdomain", "dns.answers.data", "dns.answers.name",
+        "source.domain", "client.domain",
+        "tls.client.server_name", "tls.client.subject", "tls.client.issuer", "tls.server.subject", "tls.server.issuer",
+        "email.subject", "email.from.address", "email.sender.address", "email.reply_to.address", "email.x_mailer",
+        "email.attachments.file.name",
+        "file.name", "file.path", "file.target_path", "file.directory", "dll.name", "dll.path",
+        "registry.path", "registry.key", "registry.value", "registry.data.strings",
     }
-)
+)  # fmt: skip
+#: What begins so is written by them as well, whatever a sender calls the rest.
+ATTACKER_SETS = ("http.request.headers.", "registry.data.", "email.headers.")
 
 #: Fields that name one instance of something (a process, a connection, a record), not what it is. Their
 #: values repeat by chance only, so how often one was seen says nothing.
@@ -112,6 +114,15 @@ def is_known(name: str) -> bool:
     """
     root, dot, _ = name.partition(".")
     return root in FIELD_SETS or root in VENDOR_SETS if dot else name in PLAIN_NAMES
+
+
+def is_attacker_written(name: str) -> bool:
+    """Return whether an attacker chooses the text of a field.
+
+    >>> is_attacker_written("url.path"), is_attacker_written("http.request.headers.x"), is_attacker_written("host.name")
+    (True, True, False)
+    """
+    return name in ATTACKER_WRITTEN or name.startswith(ATTACKER_SETS)
 
 
 def entity(fields: dict[str, object]) -> str:

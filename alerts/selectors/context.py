@@ -27,51 +27,76 @@ class Context:
     """Counts around an alert's strongest event at ``at``; None where there is nothing to search by, or no longer.
 
     ``alerts`` of the entity in the days before and ``alerts_today`` of them in the last 24 hours; ``around`` its events
-    within 15 minutes by outcome; ``before`` its events from ``since`` until then; ``decided`` the newest verdicts of
-    people on other alerts of the kind.
+    within 15 minutes by outcome; ``before`` its events from ``since`` until then, ``first`` and ``last`` of them;
+    ``decided`` the newest verdicts of people on other alerts of the kind until ``asked_at``. ``complete`` tells whether
+    the 15 minutes after the event had passed by then.
     """
 
     at: dt.datetime
+    asked_at: dt.datetime
     since: dt.datetime
     alerts: int | None = None
     alerts_today: int = 0
     around: Counter[str] | None = None
     before: int | None = None
+    first: dt.datetime | None = None
+    last: dt.datetime | None = None
     decided: Counter[str] | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.asked_at >= self.at + AROUND
 
 
 def context(alert: Alert, at: dt.datetime) -> Context:
-    """Return what is known around an alert: four queries at most."""
-    decided = _decided(alert, at)
-    kept = timezone.now() - dt.timedelta(days=settings.RETENTION_DAYS)
+    """Return what is known around an alert: six queries at most."""
+    asked_at = timezone.now()
+    kept = asked_at - dt.timedelta(days=settings.RETENTION_DAYS)
     since = max(at - dt.timedelta(days=ALERT_DAYS), kept)
+    told = Context(at, asked_at, since, decided=_decided(alert, asked_at))
     if not alert.entity:
-        return Context(at, since, decided=decided)
+        return told
+    told = _with_alerts(told, alert)
+    # Events have left before that: not to find them would say nothing.
+    return told if at - AROUND < kept else _with_events(told, alert.entity)
+
+
+def _with_alerts(told: Context, alert: Alert) -> Context:
     others = Alert.objects.filter(
-        entity=alert.entity, last_seen_at__gte=at - dt.timedelta(days=ALERT_DAYS), last_seen_at__lte=at
+        entity=alert.entity, last_seen_at__gte=told.at - dt.timedelta(days=ALERT_DAYS), last_seen_at__lte=told.at
     )
     others = others.exclude(pk=alert.pk).exclude(origin=AlertOrigin.BLIND_AUDIT)
-    today = Q(last_seen_at__gte=at - dt.timedelta(days=1))
+    today = Q(last_seen_at__gte=told.at - dt.timedelta(days=1))
     found = others.aggregate(alerts=Count("pk"), today=Count("pk", filter=today))
-    told = Context(at, since, found["alerts"], found["today"], decided=decided)
-    if at - AROUND < kept:  # events have left: not to find them would say nothing
-        return told
-    events = Event.objects.filter(entity=alert.entity).order_by()
-    around = events.filter(timestamp__gte=at - AROUND, timestamp__lte=at + AROUND)
+    return replace(told, alerts=found["alerts"], alerts_today=found["today"])
+
+
+def _with_events(told: Context, entity: str) -> Context:
+    """Complete what is known by the entity's events; the index by entity and time serves each query."""
+    events = Event.objects.filter(entity=entity).order_by()
+    around = events.filter(timestamp__gte=told.at - AROUND, timestamp__lte=told.at + AROUND)
     outcomes = Counter(around.values_list("event_outcome", flat=True)[: MAX_ROWS + 2])  # one is the event itself
-    before = events.filter(timestamp__gte=since, timestamp__lt=at - AROUND).values("pk")[: MAX_ROWS + 1].count()
-    return replace(told, around=outcomes, before=before)
+    before = events.filter(timestamp__gte=told.since, timestamp__lt=told.at - AROUND)
+    moments = before.values_list("timestamp", flat=True)
+    # Two queries that each read one row of the index; an aggregate of both would read all of the entity's.
+    return replace(
+        told,
+        around=outcomes,
+        before=before.values("pk")[: MAX_ROWS + 1].count(),
+        first=moments.order_by("timestamp").first(),
+        last=moments.order_by("-timestamp").first(),
+    )
 
 
-def _decided(alert: Alert, at: dt.datetime) -> Counter[str] | None:
-    """Return the newest verdict of a person on each other alert of the kind, counted."""
+def _decided(alert: Alert, asked_at: dt.datetime) -> Counter[str] | None:
+    """Return the newest verdict of a person on each other alert of the kind, counted. Their notes are not read."""
     template = alert.kind.get("template")
     if not template:
         return None
     verdicts = Verdict.objects.filter(
         decided_by=DecidedBy.PERSON,
         alert__kind__template=template,
-        created_at__gte=at - dt.timedelta(days=DECISION_DAYS),
+        created_at__gte=asked_at - dt.timedelta(days=DECISION_DAYS),
     ).exclude(alert=alert)
     newest: dict[int, str] = {}
     for alert_id, value in verdicts.order_by("-id").values_list("alert_id", "value")[:MAX_ROWS]:

@@ -2,7 +2,8 @@
 
 Handed: an alert. Hands on: an :class:`~triage.contracts.ExplanationRequest`: the strongest event's fields and capped
 message, how other events of the alert differ, the reasons with their baselines, and what else is known around it with
-a receipt for each query. Verdicts on alerts of the same kind are told as counts; analysts' notes are not. Reads only.
+a receipt for each query. Verdicts of people on alerts of the same kind are told as counts; who decided, and what
+analysts noted, is not. Blind audits are left out. Reads only.
 """
 
 from collections import Counter
@@ -48,7 +49,7 @@ def build_request(alert: Alert) -> ExplanationRequest:
         ),
         reasons=reasons,
         techniques=tuple(alert.techniques),
-        identifiers=_identifiers(alert, [documents.fields_of(event) for event in held]),
+        identifiers=_identifiers(alert, [_with_columns(event) for event in held]),
     )
 
 
@@ -91,17 +92,20 @@ def _context_texts(found: Context, entity: str) -> Iterator[tuple[str, str]]:
     at = moment(found.at)
     if found.around is not None and found.before is not None:
         others = max(found.around.total() - 1, 0)
-        yield _receipt(f"other events of {entity} within 15 minutes of {at}", others)
+        so_far = "" if found.complete else ", so far"
+        yield _receipt(f"other events of {entity} within 15 minutes of {at}{so_far}", others)
         if others:
             yield lines.CONTEXT, f"With this one, by outcome: {_counts(found.around)}."
         earlier = f"from {moment(found.since)} until 15 minutes before {at}"
         yield _receipt(f"events of {entity} {earlier}", found.before)
+        if found.first is not None and found.last is not None:
+            yield lines.CONTEXT, f"The first of these events was at {moment(found.first)}, the last at {moment(found.last)}."
     if found.alerts is not None:
         yield _receipt(f"other alerts of {entity} in the {around.ALERT_DAYS} days before {at}", found.alerts)
         if found.alerts_today:
             yield lines.CONTEXT, f"Of these alerts {found.alerts_today:,} came in the last 24 hours."
     if found.decided is not None:
-        span = f"{around.DECISION_DAYS} days before {at}"
+        span = f"{around.DECISION_DAYS} days before {moment(found.asked_at)}"
         yield _receipt(f"alerts of this kind that analysts decided in the {span}", found.decided.total())
         if found.decided:
             yield lines.CONTEXT, f"Analysts decided on alerts of this kind: {_counts(found.decided)}."

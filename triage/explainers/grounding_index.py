@@ -70,7 +70,11 @@ class Index:
         held = {
             value.lower().partition("-")[0]
             for _, name, value in self.rows
-            if name and not name.startswith(("event.", "rule.", "@")) and "-" in value and len(value) <= 60 and " " not in value
+            if name
+            and not name.startswith(("event.", "rule.", "@"))
+            and "-" in value
+            and len(value) <= 60
+            and " " not in value
         }
         return frozenset(first for first in held if len(first) > 2 and first.isalpha())
 

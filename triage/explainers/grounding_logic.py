@@ -24,8 +24,8 @@ _GOOD = (
     r"succe(?:ed(?:s|ed|ing)?|ss(?:es)?|ssful(?:ly)?)|accept(?:ed|s)|grant(?:ed|s)|allow(?:ed|s)|"
     r"permit(?:ted|s)|let (?:in|through)|"
     r"authenticated|(?<!was )(?<!were )(?<!been )(?<!are )(?<!is )logged (?:in|on)|signed in|got in|"
-    r"(?:went|gone) through|got through|passed|admitted|made it|success|right password|established|"
-    r"(?<!control )(?<!block )(?<!rule )(?<!filter )(?<!protection )(?<!firewall )(?<!defence )(?<!defense )worked|"
+    r"(?:went|gone) through(?! (?:an?|the|its|all|list)\b)|got through|passed|admitted|made it|success|right password|established|"
+    r"(?<!control )(?<!block )(?<!rule )(?<!filter )(?<!protection )(?<!firewall )(?<!defence )(?<!defense )worked(?! with| on| as| for)|"
     r"(?:let|lets|letting) \W*(?:the )?\w+ (?:in|pass|through)|manag(?:ed|es) to|turned out well|"
     r"correct password|approved"
 )
@@ -164,7 +164,7 @@ _FAMILIAR = re.compile(
 )
 _CALLED_NEW = re.compile(r"\bnever\b|\b0 of\b|\bnew\b|\bfirst\b|\brare(?:ly)?\b|\busual\w*[^;]*\bat most\b")
 _UNFAMILIAR = re.compile(
-    r"\b(?:never|not|no|nobody|no one|none|nothing|neither|nor|new|first|rare|unusual|unusually|seldom|n't|more than|"
+    r"\b(?:never|not|no|nobody|no one|none|nothing|neither|nor|at most|maximum|new|first|rare|unusual|unusually|seldom|n't|more than|"
     r"higher than|than)\b|n't\b",
     re.IGNORECASE,
 )
@@ -172,11 +172,17 @@ _UNFAMILIAR = re.compile(
 
 #: In front of a conclusion, in the same clause or right in front of it.
 _INFERRING = re.compile(
-    r"\b(?:suggest|impl|presum|probab|apparent|likely|seem)\w*|\b(?:i\.e\.|meaning|means that|hence|thus|therefore)|"
+    r"\b(?:suggest|impl|presum|probab|apparent|likely|seem|evident)\w*|\b(?:i\.e\.|meaning|means that|hence|thus|therefore)|"
     r"^(?:as|since|because) [^,]{3,80},",
     re.IGNORECASE,
 )
-_THEREFORE = re.compile(r"(?:,? so|i\.e\.,?|, (?:meaning|which means)(?: that)?|[,;] (?:hence|thus|therefore),?)\s*$", re.IGNORECASE)
+_RELATIVE = re.compile(r".*(?:,|\b(?:that|which|who)\b)")
+_PRESENT = re.compile(r"\b(?:do|does|is|are|ca)\s*$", re.IGNORECASE)
+_DOES = re.compile(r"\s+(?!suggests|indicates|points|hints|shows|was|has|is known)(?:is|[a-z]{3,}s)\b")
+_OTHERS_YET = re.compile(r"\b(?:other|others|else|further|additional|any|anywhere|elsewhere|evidence|signs?|traces?)\b", re.IGNORECASE)
+_THEREFORE = re.compile(
+    r"(?:,? so|i\.e\.,?|, (?:meaning|which means)(?: that)?|[,;] (?:hence|thus|therefore),?)\s*$", re.IGNORECASE
+)
 
 
 def troubles(draft: Draft, basis: Basis) -> Iterator[Trouble]:
@@ -274,7 +280,7 @@ def _absence(clause: str, claim: str, basis: Basis) -> Iterator[Trouble]:
             continue
         if _SUPPOSED.search(clause[: match.start()][-40:]) or _is_general(clause, match):
             continue
-        if _FIRST_OF.match(clause, match.start()):
+        if _FIRST_OF.match(clause, match.start()) or _is_state(clause, match):
             continue
         if _is_inferred(clause, claim, match) or _is_one(clause, match, basis.cited) or _is_quality(clause, match):
             continue
@@ -313,10 +319,21 @@ def _is_inferred(clause: str, claim: str, match: re.Match[str]) -> bool:
     return bool(_THEREFORE.search(claim[: max(claim.find(clause), 0)]))
 
 
+def _is_state(clause: str, match: re.Match[str]) -> bool:
+    """Tell whether a negation in the present tense says how things are, and of nothing that the evidence names."""
+    near = clause[_RELATIVE.search(clause[: match.start()]).end() :] if _RELATIVE.search(clause[: match.start()]) else clause
+    if "\u25a0" in near or _OTHERS_YET.search(clause):
+        return False
+    word = match.group().strip().lower()
+    if word in {"not", "n't"}:
+        return bool(_PRESENT.search(clause[: match.start()]))
+    return word in {"nobody", "no one", "nothing", "none"} and bool(_DOES.match(clause[match.end() :]))
+
+
 def _is_one(clause: str, match: re.Match[str], index: Index) -> bool:
     """Tell whether "only one" is about the events, and the evidence counts one of them."""
     said = re.match(
-        r" (?:this )?(?:one|a single) (?:event|record|attempt|request|login|entry|occurrence)", clause[match.end() :]
+        r" (?:this )?(?:one |a single )?(?:event|record|attempt|request|login|entry|occurrence)", clause[match.end() :]
     )
     return said is not None and "1 event is" in index.text
 
@@ -344,6 +361,6 @@ def _bears(clause: str, about: frozenset[str], origin: str, text: str) -> bool:
         if _NOVEL.search(clause) and not re.search(r"\bothers?\b", clause, re.IGNORECASE):
             return bool(_NOVEL_LINE.search(text))
         return not others and bool(re.search(r"\bnot\b|\black|\bno\b", text)) and covers(about, text)
-    return (
-        bool(about) and not others and not _NOVEL.search(clause) and bool(_SAYS_NO.search(text)) and covers(about, text)
-    )
+    about = about | common(text, clause)
+    fits = bool(about) and not others and not _NOVEL.search(clause)
+    return fits and bool(_SAYS_NO.search(text)) and covers(about, text)

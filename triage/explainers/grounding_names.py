@@ -98,9 +98,9 @@ def take_repeated(draft: Draft, basis: Basis) -> None:
     """Take out what repeats a cited line word for word, also where the claim was cut at its end."""
     for sentence in basis.whole.sentences:
         said, start = sentence, draft.rest.lower().find(sentence)
-        if start < 0 and draft.rest.endswith("\u2026"):
+        if start < 0 and draft.rest.endswith("..."):  # an ellipsis, as normalised
             start = draft.rest.lower().find(sentence[:60])
-            cut = draft.rest[start:-1].lower().rstrip() if start >= 0 else ""
+            cut = draft.rest[start:-3].lower().rstrip() if start >= 0 else ""
             said = cut if len(cut) >= 60 and sentence.startswith(cut) else sentence
         if start >= 0 and _stands_alone(draft.rest, start, start + len(said)) and said in basis.cited.text:
             draft.blot(start, start + len(said))

@@ -25,7 +25,7 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 WORDS = re.compile(
-    rf"(?<![\w-])(?:a\s)?(?:{_WORD})(?:(?:[\s-]|\sand\s)(?:{_WORD})){{0,9}}(?!\w|-(?:time|day|way|factor|"
+    rf"(?<![\w-])(?:a\s)?(?:{_WORD})(?:(?:[\s-]|\sand\s)(?:{_WORD})){{0,9}}(?!\w| quarters|-(?:time|day|way|factor|"
     rf"letter|sided|off|fold))",
     re.IGNORECASE,
 )
@@ -92,7 +92,8 @@ _SPACED_UNIT = re.compile(
 _LONG = re.compile(r"([kmgt])(?:ilo|ega|iga|era)bytes?")
 #: "more than an hour": a duration of one.
 _ONE_UNIT = re.compile(
-    r"\b(?:more than|over|at least|exceed\w*) (?P<one>an?|one) (?:second|minute|hour|day|week|month|year)\b", re.IGNORECASE
+    r"\b(?:more than|over|at least|exceed\w*) (?P<one>an?|one) (?:second|minute|hour|day|week|month|year)\b",
+    re.IGNORECASE,
 )
 #: "half a million", "half a dozen".
 _HALF = re.compile(r"\bhalf an? (?P<scale>dozen|hundred|thousand|million)\b", re.IGNORECASE)

@@ -77,7 +77,7 @@ _ACCOUNTS = (
     r"deployer|scanner"
 )
 _ACCOUNT_NAMED = re.compile(
-    rf"\b(?:users?|accounts?|user ?names?|identity|principal|login|logon|log-in)\s(?:named |called |name )?"
+    rf"\b(?:users?|accounts?|user ?names?|identity|principal|login|logon|log-in)\s(?:named |called |name |is |was )?"
     rf"(?P<name>{_ACCOUNTS})\b(?!-|\s(?:accounts?|names?|agents?|rights|privileges?|access|roles?|logins?|pages?|"
     rf"activity|"
     r"behaviou?r|input|sessions?|error|service|servers?|team|staff|group|portal|console|panel|interface|directory))",
@@ -98,8 +98,7 @@ _ACTING = re.compile(
     r"deleted|did)\b"
 )
 _PLACED = re.compile(
-    r"\b(?:namespace|service account|parent (?:process )?(?:was|is)|region|pod|bucket|called|"
-    r"named)\s(?:the\s)?(?P<name>[a-z]{3,30})(?![\w-]|\.\w)"
+    r"\b(?:namespace|service account|parent (?:process )?(?:was|is)|region|pod|bucket)\s(?:the\s)?(?P<name>[a-z]{3,30})(?![\w-]|\.\w)"
 )
 _PREVIOUS = re.compile(r"\b(?:previous|old|former)_")
 #: A word with a capital beside the kind of thing that it names: "the folder Archive", "the Application log".
@@ -111,7 +110,7 @@ _TITLED = re.compile(
     r"share)\b"
 )
 _NO_NAME = re.compile(
-    r".*(?:ed|ing|ly|tion|able)$|(?:that|which|this|and|for|from|with|was|were|has|had|may|might|could|can|should|"
+    r".*(?:ed|ing|ly|tion|able|[^s]s)$|(?:that|which|this|and|for|from|with|was|were|has|had|may|might|could|can|should|"
     r"would|will|"
     r"did|does|token|tokens|password|passwords|key|keys|name|names|activity|credentials|account|accounts|usually|"
     r"before|here|"

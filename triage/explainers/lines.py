@@ -26,6 +26,10 @@ _UNSEEN = re.compile(
 )
 _FIELD_LINE = re.compile(rf"([A-Za-z0-9_.@\-]{{1,80}})(?:{re.escape(UNTRUSTED)})?: (.*)")
 
+#: What a name must not say inside a receipt.
+_FOUND = re.compile(r"\bfound(?=\s*\d)", re.IGNORECASE)
+_RECEIPT = re.compile(r"Searched (.*): found ([0-9,]{1,20})\.")
+
 
 def plain(text: object, limit: int) -> str:
     """Return one line of visible text of at most ``limit`` characters.
@@ -39,7 +43,7 @@ def plain(text: object, limit: int) -> str:
 
 def field_line(number: int, name: str, value: object) -> EvidenceLine:
     """Return the line of one event field."""
-    untrusted = name in ecs.ATTACKER_WRITTEN
+    untrusted = ecs.is_attacker_written(name)
     mark = UNTRUSTED if untrusted else ""
     text = plain(_text(value), MAX_UNTRUSTED if untrusted else MAX_VALUE)
     return EvidenceLine(number, EVENT, f"{plain(name, 80)}{mark}: {text}")
@@ -48,10 +52,23 @@ def field_line(number: int, name: str, value: object) -> EvidenceLine:
 def receipt_line(number: int, searched: str, found: int) -> EvidenceLine:
     """Return the line of one query: what was searched, in which time, and how many were found.
 
+    A name in ``searched`` that itself says how many were found does not count: only the end of the line does.
+
     >>> receipt_line(9, "other logins of alice in the 30 days before 2026-03-01T14:02:11Z", 0).text
     'Searched other logins of alice in the 30 days before 2026-03-01T14:02:11Z: found 0.'
     """
-    return EvidenceLine(number, RECEIPT, f"Searched {plain(searched, MAX_VALUE)}: found {found:,}.")
+    what = _FOUND.sub("found:", plain(searched, MAX_VALUE))
+    return EvidenceLine(number, RECEIPT, f"Searched {what}: found {found:,}.")
+
+
+def read_receipt(line: EvidenceLine) -> tuple[str, int] | None:
+    """Return what a receipt says was searched and how many were found, or None for any other line.
+
+    >>> read_receipt(receipt_line(9, "events of user:a found 0", 1_200))
+    ('events of user:a found: 0', 1200)
+    """
+    told = _RECEIPT.fullmatch(line.text) if line.origin == RECEIPT else None
+    return (told[1], int(told[2].replace(",", ""))) if told else None
 
 
 def _text(value: object) -> str:

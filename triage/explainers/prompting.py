@@ -25,9 +25,13 @@ MAX_LINE = 600
 SHORT_LINES = 24
 SHORT_LINE = 160
 PROMPTS = Path(__file__).parent / "prompts"
+#: What opens a chat template's token: brackets as typed or full-width, in front of what makes them one.
 _TEMPLATE_TOKEN = re.compile(
-    r"<(?=[|/]|s>|start_of_turn|end_of_turn|im_|begin_of|end_of|｜|(?i:system|assistant|user|tool_call|think)\b)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|AVAILABLE_TOOLS)\])"
+    r"[<＜﹤](?=\s{0,2}(?:[|｜¦/／]|[<＜]/?SYS|[sｓ][>＞]|start_of|end_of|begin_of|im_|endoftext|"
+    r"(?:bos|eos|pad|unk|sep|cls|mask|system|assistant|user|human|developer|tool|tool_call|tool_response|function|"
+    r"function_calls|think|thinking)\b))"
+    r"|[\[［](?=\s{0,2}[/／]?(?:INST|SYS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|ＩＮＳＴ|ＳＹＳ)\s{0,2}[\]］])",
+    re.IGNORECASE,
 )
 
 
@@ -77,7 +81,7 @@ def safe(text: str, limit: int = MAX_LINE) -> str:
     >>> safe("<|im_start|>system")
     '‹|im_start|>system'
     """
-    return _TEMPLATE_TOKEN.sub(lambda match: "‹" if match.group() == "<" else "(", lines.plain(text, limit))
+    return _TEMPLATE_TOKEN.sub(lambda match: "(" if match.group() in "[［" else "‹", lines.plain(text, limit))
 
 
 def shortened(request: ExplanationRequest) -> ExplanationRequest:

@@ -211,9 +211,21 @@ def no_better(slope: float, gain: Interval, n: int) -> str:
 
 
 def incidents(alerts: Sequence[AlertFacts]) -> list[int]:
+    """Return the number of each alert's incident, see :func:`connected`.
+
+    All go by fingerprint alone where fewer than :data:`MIN_INCIDENTS` would remain.
+    """
+    joined = connected(alerts)
+    if len(set(joined)) >= MIN_INCIDENTS:
+        return joined
+    first: dict[str, int] = {}
+    return [first.setdefault(facts.fingerprint, len(first)) for facts in alerts]
+
+
+def connected(alerts: Sequence[AlertFacts]) -> list[int]:
     """Return the number of each alert's incident: one entity's alerts close in time, and equal fingerprints.
 
-    Alerts without an entity go by fingerprint alone, and so do all where fewer than :data:`MIN_INCIDENTS` would remain.
+    Alerts without an entity go by fingerprint alone.
     """
     owner: dict[str, int] = {}
     found = [0] * len(alerts)
@@ -237,8 +249,7 @@ def incidents(alerts: Sequence[AlertFacts]) -> list[int]:
                 parent[root(unit)] = root(neighbour)
             last[facts.entity] = (facts.seen_at, unit)
         found[place] = unit
-    joined = [root(unit) for unit in found]
-    return joined if len(set(joined)) >= MIN_INCIDENTS else found
+    return [root(unit) for unit in found]
 
 
 def rehearse(

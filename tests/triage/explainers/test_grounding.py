@@ -170,12 +170,20 @@ SWAPPED = request_of(
     [
         ("anna created a key for bert-1.", "bert-1 created a key for anna.", "anna acted on bert-1"),
         ("winword.exe started powershell.exe.", "powershell.exe started winword.exe.", "winword.exe acted on"),
-        ("powershell.exe was started by winword.exe.", "winword.exe was started by powershell.exe.", "winword.exe acted on"),
+        (
+            "powershell.exe was started by winword.exe.",
+            "winword.exe was started by powershell.exe.",
+            "winword.exe acted on",
+        ),
         ("The traffic was TCP.", "The traffic was UDP.", "UDP is in no evidence line"),
         ("It went from private to public.", "It went from public to private.", "it went from private to public"),
         ("The group is backup-admins.", "The group is backup-users.", "backup-users is in no evidence line"),
         ("It took 21 minutes.", "It took 31 minutes.", "31 is in no evidence line"),
-        ('The query holds "union select pass".', 'The query holds "union select name".', '"union select name" is in no'),
+        (
+            'The query holds "union select pass".',
+            'The query holds "union select name".',
+            '"union select name" is in no',
+        ),
     ],
 )
 def test_what_is_turned_round_or_put_in_its_place_is_told_apart(true, false, problem):
@@ -320,10 +328,16 @@ def test_numbers_without_end_and_stray_marks_do_no_harm(text, texts, origin):
 def test_long_hostile_text_is_cut_before_it_is_looked_at(piece):
     hostile = piece * (100_000 // len(piece))
     assert check(hostile, 2).problems == ("it is too long to be checked",)
-    evidence = (*REQUEST.evidence, EvidenceLine(16, lines.CONTEXT, hostile), EvidenceLine(17, "event", f"message: {hostile}"))
+    evidence = (
+        *REQUEST.evidence,
+        EvidenceLine(16, lines.CONTEXT, hostile),
+        EvidenceLine(17, "event", f"message: {hostile}"),
+    )
     index = Index(evidence)
     assert max(len(value) for _, _, value in index.rows) <= MAX_LINE
-    claim = grounding.check_claim(Claim("37 events; alice failed to log in.", (2, 7, 13)), replace(REQUEST, evidence=evidence))
+    claim = grounding.check_claim(
+        Claim("37 events; alice failed to log in.", (2, 7, 13)), replace(REQUEST, evidence=evidence)
+    )
     assert claim.status == GROUNDED
 
 
