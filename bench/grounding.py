@@ -3,16 +3,16 @@
     python bench/grounding.py [DIR ...] [--json] [--quick] [--show KIND] [--only SET]
 
 Two measurements. The written sets are alerts written by hand, of many kinds of events, with what a model would say of
-them in its own words: true statements, and false ones of each kind. Each set was written without a look at the rules and
-measured once before the check was mended for it; what it showed then is in docs/grounding.md, and what is printed here is
-what the check does now.
+them in its own words: true statements, and false ones of each kind. Each set was written without a look at the rules
+and measured once before the check was mended for it; what it showed then is in docs/grounding.md, and what is printed
+here is what the check does now.
 
-The phrasings are templates filled with the values of many events: of the project's own golden samples, and of the labelled
-sets in each DIR (``events.ndjson.gz``, one raw event a line), written in different ways (defanged, rounded to the minute,
-as words, with a possessive); each mutation changes one thing.
+The phrasings are templates filled with the values of many events: of the project's own golden samples, and of the
+labelled sets in each DIR (``events.ndjson.gz``, one raw event a line), written in different ways (defanged, rounded to
+the minute, as words, with a possessive); each mutation changes one thing.
 
-A true statement that is not grounded is a false alarm; a false one that is not grounded is caught. Rates have 95 % Wilson
-intervals; the same seed gives the same statements.
+A true statement that is not grounded is a false alarm; a false one that is not grounded is caught. Rates have 95 %
+Wilson intervals; the same seed gives the same statements.
 """
 
 import argparse

@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 SETS = {
     "written": "grounding_written.txt", "written_second": "grounding_written_second.txt",
     "written_third": "grounding_written_third.txt", "written_last": "grounding_written_last.txt",
-    "written_final": "grounding_written_final.txt",
+    "written_final": "grounding_written_final.txt", "written_blind": "grounding_written_blind.txt",
 }  # fmt: skip
 
 

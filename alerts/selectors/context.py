@@ -28,8 +28,8 @@ class Context:
 
     ``alerts`` of the entity in the days before and ``alerts_today`` of them in the last 24 hours; ``around`` its events
     within 15 minutes by outcome; ``before`` its events from ``since`` until then, ``first`` and ``last`` of them;
-    ``decided`` the newest verdicts of people on other alerts of the kind until ``asked_at``. ``complete`` tells whether
-    the 15 minutes after the event had passed by then.
+    ``decided`` the newest verdicts of people on other alerts of the kind until ``asked_at``, with ``decided_more`` only
+    of the newest. ``complete`` tells whether the 15 minutes after the event had passed by then.
     """
 
     at: dt.datetime
@@ -42,6 +42,7 @@ class Context:
     first: dt.datetime | None = None
     last: dt.datetime | None = None
     decided: Counter[str] | None = None
+    decided_more: bool = False
 
     @property
     def complete(self) -> bool:
@@ -53,7 +54,7 @@ def context(alert: Alert, at: dt.datetime) -> Context:
     asked_at = timezone.now()
     kept = asked_at - dt.timedelta(days=settings.RETENTION_DAYS)
     since = max(at - dt.timedelta(days=ALERT_DAYS), kept)
-    told = Context(at, asked_at, since, decided=_decided(alert, asked_at))
+    told = _with_decisions(Context(at, asked_at, since), alert)
     if not alert.entity:
         return told
     told = _with_alerts(told, alert)
@@ -88,17 +89,18 @@ def _with_events(told: Context, entity: str) -> Context:
     )
 
 
-def _decided(alert: Alert, asked_at: dt.datetime) -> Counter[str] | None:
-    """Return the newest verdict of a person on each other alert of the kind, counted. Their notes are not read."""
+def _with_decisions(told: Context, alert: Alert) -> Context:
+    """Complete what is known by the newest verdict of a person on each other alert of the kind; notes are not read."""
     template = alert.kind.get("template")
     if not template:
-        return None
+        return told
     verdicts = Verdict.objects.filter(
         decided_by=DecidedBy.PERSON,
         alert__kind__template=template,
-        created_at__gte=asked_at - dt.timedelta(days=DECISION_DAYS),
+        created_at__gte=told.asked_at - dt.timedelta(days=DECISION_DAYS),
     ).exclude(alert=alert)
+    rows = list(verdicts.order_by("-id").values_list("alert_id", "value")[: MAX_ROWS + 1])
     newest: dict[int, str] = {}
-    for alert_id, value in verdicts.order_by("-id").values_list("alert_id", "value")[:MAX_ROWS]:
+    for alert_id, value in rows[:MAX_ROWS]:
         newest.setdefault(alert_id, value)
-    return Counter(newest.values())
+    return replace(told, decided=Counter(newest.values()), decided_more=len(rows) > MAX_ROWS)

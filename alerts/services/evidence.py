@@ -8,14 +8,13 @@ analysts noted, is not. Blind audits are left out. Reads only.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from alerts.models import Alert, AlertEvent
 from alerts.selectors import context as around
 from alerts.selectors.context import Context
 from triage import documents
-from triage.contracts import ExplanationRequest, Reason
+from triage.contracts import EvidenceLine, ExplanationRequest, Reason
 from triage.explainers import case, lines
 from triage.explainers.case import moment
 from triage.models import Event
@@ -23,6 +22,8 @@ from triage.models import Event
 #: Events whose names are looked at; the first one's fields become evidence, the others' where they differ.
 TOP_EVENTS = 5
 MAX_DIFFERENCES = 8
+#: Origin, text, and the event it is of, where it is of one.
+Told = tuple[str, str, int | None]
 #: Fields in which another event of the same alert is worth telling apart.
 _TELLING = (
     "event.action", "event.outcome", "user.name", "host.name", "source.ip", "destination.ip", "destination.port",
@@ -38,15 +39,12 @@ def build_request(alert: Alert) -> ExplanationRequest:
     held = [events[link.event_id] for link in links if link.event_id in events]
     reasons = _reasons(links[0]) if links else ()
     top = events.get(links[0].event_id) if links else None
-    evidence = case.numbered(_texts(alert, top, links, reasons, held))
+    told = _texts(alert, top, links, reasons, held)
     return ExplanationRequest(
         title=lines.plain(alert.title, 300),
         severity=alert.severity,
         entity=lines.plain(alert.entity, 200),
-        evidence=tuple(
-            replace(line, event_id=links[0].event_id) if line.origin == lines.EVENT and links else line
-            for line in evidence
-        ),
+        evidence=tuple(EvidenceLine(number, *line) for number, line in enumerate(told, start=1)),
         reasons=reasons,
         techniques=tuple(alert.techniques),
         identifiers=_identifiers(alert, [_with_columns(event) for event in held]),
@@ -55,25 +53,27 @@ def build_request(alert: Alert) -> ExplanationRequest:
 
 def _texts(
     alert: Alert, top: Event | None, links: list[AlertEvent], reasons: tuple[Reason, ...], held: list[Event]
-) -> Iterator[tuple[str, str]]:
-    """Yield ``(origin, text)`` of each line, before it is numbered."""
+) -> Iterator[Told]:
+    """Yield each line, before it is numbered."""
     if links:
-        yield case.field("@timestamp", moment(links[0].timestamp))
+        yield *case.field("@timestamp", moment(links[0].timestamp)), links[0].event_id
     if top is not None:
-        yield from case.event_texts(_with_columns(top), documents.of(top).message or top.message)
+        for pair in case.event_texts(_with_columns(top), documents.of(top).message or top.message):
+            yield *pair, top.pk
     for reason in reasons:
-        yield lines.SCORE, case.reason_text(reason)
-    yield lines.CONTEXT, _count_text(alert)
+        yield lines.SCORE, case.reason_text(reason), None
+    yield lines.CONTEXT, _count_text(alert), None
     if alert.score is not None:
-        yield lines.CONTEXT, _score_text(alert)
+        yield lines.CONTEXT, _score_text(alert), None
     if top is not None:
-        yield lines.CONTEXT, f"The strongest event was read by the parser {lines.plain(top.parser, 40)}."
+        yield lines.CONTEXT, f"The strongest event was read by the parser {lines.plain(top.parser, 40)}.", None
         yield from _differences(top, [event for event in held if event.pk != top.pk])
     at = links[0].timestamp if links else alert.last_seen_at
-    yield from _context_texts(around.context(alert, at), lines.plain(alert.entity, 200))
+    for pair in _context_texts(around.context(alert, at), lines.plain(alert.entity, 200)):
+        yield *pair, None
 
 
-def _differences(top: Event, others: list[Event]) -> Iterator[tuple[str, str]]:
+def _differences(top: Event, others: list[Event]) -> Iterator[Told]:
     """Yield in which telling fields other events of the alert differ from the strongest, each difference once."""
     first = _with_columns(top)
     told: set[str] = set()
@@ -84,7 +84,7 @@ def _differences(top: Event, others: list[Event]) -> Iterator[tuple[str, str]]:
             text = case.field(name, value)[1]
             if value not in (None, "", first.get(name)) and text not in told and len(told) < MAX_DIFFERENCES:
                 told.add(text)
-                yield lines.CONTEXT, f"Another event of this alert, at {moment(event.timestamp)}, has {text}"
+                yield lines.CONTEXT, f"Another event of this alert, at {moment(event.timestamp)}, has {text}", event.pk
 
 
 def _context_texts(found: Context, entity: str) -> Iterator[tuple[str, str]]:
@@ -99,21 +99,24 @@ def _context_texts(found: Context, entity: str) -> Iterator[tuple[str, str]]:
         earlier = f"from {moment(found.since)} until 15 minutes before {at}"
         yield _receipt(f"events of {entity} {earlier}", found.before)
         if found.first is not None and found.last is not None:
-            yield lines.CONTEXT, f"The first of these events was at {moment(found.first)}, the last at {moment(found.last)}."
+            first, last = moment(found.first), moment(found.last)
+            yield lines.CONTEXT, f"The first of these events was at {first}, the last at {last}."
     if found.alerts is not None:
         yield _receipt(f"other alerts of {entity} in the {around.ALERT_DAYS} days before {at}", found.alerts)
         if found.alerts_today:
             yield lines.CONTEXT, f"Of these alerts {found.alerts_today:,} came in the last 24 hours."
     if found.decided is not None:
         span = f"{around.DECISION_DAYS} days before {moment(found.asked_at)}"
-        yield _receipt(f"alerts of this kind that analysts decided in the {span}", found.decided.total())
+        decided = f"alerts of this kind that analysts decided in the {span}"
+        yield _receipt(decided, found.decided.total(), more=found.decided_more)
         if found.decided:
-            yield lines.CONTEXT, f"Analysts decided on alerts of this kind: {_counts(found.decided)}."
+            yield lines.CONTEXT, f"{lines.DECISIONS}{_counts(found.decided)}."
 
 
-def _receipt(searched: str, found: int) -> tuple[str, str]:
-    if found > around.MAX_ROWS:
-        return lines.CONTEXT, f"Searched {searched}: found at least {around.MAX_ROWS:,}."
+def _receipt(searched: str, found: int, *, more: bool = False) -> tuple[str, str]:
+    """Return the receipt of a query; of one that was not read to its end only what was found at least."""
+    if more or found > around.MAX_ROWS:
+        return lines.CONTEXT, f"Searched {searched}: found at least {min(found, around.MAX_ROWS):,}."
     line = lines.receipt_line(0, searched, found)
     return line.origin, line.text
 

@@ -12,12 +12,12 @@ from django.utils import timezone
 from alerts.models import Alert
 from alerts.selectors.alert import is_blind
 from alerts.selectors.spending import dollars
-from alerts.text import elided, visible
+from alerts.text import defanged, elided, visible
 from triage.contracts import Rate
 
 register = template.Library()
 
-#: Sentences of explanations are capped at 600 characters where they are made; defanging makes them longer.
+#: Sentences of explanations are capped at 600 characters where they are made.
 MAX_SENTENCE = 1000
 
 
@@ -41,8 +41,8 @@ def line(text: object) -> str:
 
 @register.filter
 def told(text: object) -> str:
-    """Return an explainer's sentence as one line; longer than any sentence it may write is cut with a note."""
-    return visible(" ".join(str("" if text is None else text)[:4000].split()), MAX_SENTENCE)
+    """Return an explainer's sentence as one line that nothing opens; what is too long is cut with a note."""
+    return defanged(visible(" ".join(str("" if text is None else text)[:4000].split()), MAX_SENTENCE))
 
 
 @register.filter

@@ -1,8 +1,11 @@
 """Template filters: what is unknown is said to be, and never 0."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts.templatetags import winnow
+from alerts.text import defanged
 from triage.contracts import Rate
 
 pytestmark = pytest.mark.once
@@ -41,3 +44,49 @@ def test_a_sentence_is_one_plain_line_and_its_hidden_characters_show():
     long = winnow.told("x" * 3000)
     assert long.endswith("more characters)")
     assert len(long) < 1100
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://evil.example/x.html?a=1", "hxxps[:]//evil[.]example/x.html?a=1"),
+        ("HTTP://Evil.Example:8080", "HXXP[:]//Evil[.]Example:8080"),
+        ("ftp://files.example and ssh://h", "fxp[:]//files[.]example and ssh[:]//h"),
+        ("[here](http://evil.example)", "[here](hxxp[:]//evil[.]example)"),
+        ("from 203.0.113.7:22 and 10.0.0.0/8.", "from 203[.]0[.]113[.]7:22 and 10[.]0[.]0[.]0/8."),
+        ("2001:db8::7 at 08:14:02", "2001[:]db8[:][:]7 at 08:14:02"),
+        ("mail to a.b@mail.example", "mail to a.b[@]mail[.]example"),
+        ("пример.рф", "пример[.]рф"),
+        ("run.sh x.zip", "run[.]sh x[.]zip"),
+    ],
+)
+def test_what_could_be_opened_is_made_unusable(text, shown):
+    assert defanged(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user.name",
+        "beacon.exe",
+        "/var/log/auth.log",
+        "7.512 of 1,204,331",
+        "e.g. this",
+        "v1.2.3",
+        "T1110.001",
+        "ends. Here",
+    ],
+)
+def test_what_names_no_host_stays_readable(text):
+    assert defanged(text) == text
+
+
+@given(st.text(alphabet="ahtpsf:/.@-1[] é\n", max_size=60) | st.text(max_size=60))
+def test_making_unusable_never_fails_is_stable_and_leaves_no_link(text):
+    once = defanged(text)
+    assert defanged(once) == once
+    assert "://" not in once
+
+
+def test_a_sentence_of_a_model_cannot_be_opened():
+    assert winnow.told("see http://evil.example") == "see hxxp[:]//evil[.]example"

@@ -36,7 +36,8 @@ class ClaimShape(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     text: StrictStr
-    evidence: Annotated[list[StrictInt], Field(min_length=1, max_length=200)]
+    #: A claim that cites nothing is struck later, by the check against the evidence.
+    evidence: Annotated[list[StrictInt], Field(max_length=200)]
 
 
 class AnswerShape(BaseModel):

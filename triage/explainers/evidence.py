@@ -1,9 +1,14 @@
 """The evidence explainer: says why an alert was flagged, by rule, without a language model.
 
 Handed: an :class:`~triage.contracts.ExplanationRequest`. Hands on: claims that repeat its numbered lines and
-cite them, and next checks made from the fields that are there. It needs no network and cannot fail, so every
-alert has at least this. It abstains from a verdict: unusual is not the same as malicious.
+cite them, what was searched around the alert and what people decided on others like it, and next checks made from
+the fields that are there. It needs no network and cannot fail, so every alert has at least this. It abstains from a
+verdict: unusual is not the same as malicious, and what was decided on another alert is not decided on this one.
 """
+
+import re
+from collections.abc import Iterator
+from itertools import takewhile
 
 from triage.contracts import Claim, EvidenceLine, ExplanationAnswer, ExplanationRequest
 from triage.explainers import lines
@@ -11,6 +16,10 @@ from triage.explainers import lines
 MAX_CLAIMS = 8
 MAX_CHECKS = 6
 MAX_CLAIM = 400
+#: Of what is counted about the alert itself, and of what was searched around it.
+MAX_COUNTED, MAX_SEARCHED = 3, 6
+_ATTACK = re.compile(r"\btp_(?:no_)?impact\b")
+_HARMLESS = re.compile(r"\b(?:benign_tp|fp_logic|fp_data)\b")
 #: Fields in the order in which "what happened" is told.
 _TOLD = (
     "@timestamp",
@@ -80,8 +89,36 @@ def _what_happened(request: ExplanationRequest) -> tuple[Claim, ...]:
     if "message" in fields:
         number, value = fields["message"]
         claims.append(_claim(f"The log line says: {value}", number))
-    claims += [_claim(line.text, line.number) for line in _of_origin(request, lines.CONTEXT)[:3]]
-    return tuple(claims)
+    counted = takewhile(lambda line: line.origin != lines.RECEIPT, request.evidence)
+    context = [line for line in counted if line.origin == lines.CONTEXT]
+    claims += [_claim(line.text, line.number) for line in context[:MAX_COUNTED]]
+    return (*claims, *list(_searched(request))[:MAX_SEARCHED])
+
+
+def _searched(request: ExplanationRequest) -> Iterator[Claim]:
+    """Yield a sentence for each query, with the lines after it that say more of what it found."""
+    told: list[EvidenceLine] = []
+    for line in request.evidence:
+        if line.origin == lines.RECEIPT and told:
+            yield _retold(told)
+            told = []
+        if line.origin == lines.RECEIPT or (told and line.origin == lines.CONTEXT):
+            told.append(line)
+    if told:
+        yield _retold(told)
+
+
+def _retold(told: list[EvidenceLine]) -> Claim:
+    """Return a receipt and what follows it as one claim: "Found no other alerts of user:bob in ..."."""
+    read = lines.read_receipt(told[0])
+    first = f"Found {f'{read[1]:,}' if read[1] else 'no'} {read[0]}." if read else told[0].text
+    return _claim(" ".join([first, *(line.text for line in told[1:])]), *(line.number for line in told))
+
+
+def _decisions(request: ExplanationRequest, verdicts: re.Pattern[str]) -> tuple[Claim, ...]:
+    """Return what people decided on alerts of this kind, when any of these verdicts is among it."""
+    told = [line for line in _of_origin(request, lines.CONTEXT) if line.text.startswith(lines.DECISIONS)]
+    return tuple(_claim(line.text, line.number) for line in told[:1] if verdicts.search(line.text))
 
 
 def _sentence(told: dict[str, str]) -> str:
@@ -106,18 +143,19 @@ def _why_it_matters(request: ExplanationRequest) -> tuple[Claim, ...]:
     for position, line in enumerate(scored[:MAX_CLAIMS]):
         rests_on = request.reasons[position].fields if position < len(request.reasons) else ()
         claims.append(_claim(line.text, line.number, *(fields[name][0] for name in rests_on if name in fields)))
-    return tuple(claims)
+    return (*claims, *_decisions(request, _ATTACK))
 
 
 def _why_it_may_be_benign(request: ExplanationRequest) -> tuple[Claim, ...]:
     scored = [line.number for line in _of_origin(request, lines.SCORE)]
+    decided = _decisions(request, _HARMLESS)
     if not scored:
-        return ()
+        return decided
     text = (
         "The score measures how unusual this is, not how harmful: a change, a new user or new software looks "
         "the same. Nothing here shows intent."
     )
-    return (_claim(text, *scored),)
+    return (*decided, _claim(text, *scored))
 
 
 def _next_checks(request: ExplanationRequest) -> tuple[str, ...]:
@@ -127,7 +165,9 @@ def _next_checks(request: ExplanationRequest) -> tuple[str, ...]:
         values.get(name, "") for name in ("user.name", "host.name", "source.ip", "process.name", "destination.ip")
     )
     before = f"in the hour before {_clock(values['@timestamp'])}" if "@timestamp" in values else "in the hour before"
+    decided = _decisions(request, _ATTACK) or _decisions(request, _HARMLESS)
     checks = [
+        "Compare with the alerts of this kind that analysts decided." if decided else "",
         f"List logins of {user} on host {host} {before}." if user and host else "",
         f"List logins of {user} {before}." if user and not host else "",
         f"Ask {user} or the owner of the account whether this was them." if user else "",

@@ -47,7 +47,8 @@ _SPELL = re.compile(
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000}
 #: Of an alert with one event, nothing that happened is told in the plural.
 _SEVERAL = re.compile(
-    r"\b(?:several|multiple|numerous|many|repeated)\s(?:[a-z-]+\s)?(?!(?:signs|reasons|explanations|fields|causes|ways|"
+    r"\b(?:several|multiple|numerous|many|repeated)\s(?:[a-z-]+\s)?(?!(?:signs|reasons|explanations|fields|causes|"
+    r"ways|"
     r"facts|indicators|"
     r"factors|details|columns|rows|values|aspects|points|elements|parameters|hours|days|minutes|years|attributes|"
     r"privileges|"
@@ -62,7 +63,8 @@ _SUPPOSED = re.compile(
 )
 #: A present tense that speaks of the world: "many administrators use", "several tools do".
 _PAST = re.compile(
-    r"\b(?:was|were|had|has|have|did|been|made|sent|ran|saw|got|hit|seen|went|took|began|(?<!are )(?<!is )(?<!be )\w{2,}ed)\b",
+    r"\b(?:was|were|had|has|have|did|been|made|sent|ran|saw|got|hit|seen|went|took|began|"
+    r"(?<!are )(?<!is )(?<!be )\w{2,}ed)\b",
     re.IGNORECASE,
 )
 

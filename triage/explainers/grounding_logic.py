@@ -24,8 +24,10 @@ _GOOD = (
     r"succe(?:ed(?:s|ed|ing)?|ss(?:es)?|ssful(?:ly)?)|accept(?:ed|s)|grant(?:ed|s)|allow(?:ed|s)|"
     r"permit(?:ted|s)|let (?:in|through)|"
     r"authenticated|(?<!was )(?<!were )(?<!been )(?<!are )(?<!is )logged (?:in|on)|signed in|got in|"
-    r"(?:went|gone) through(?! (?:an?|the|its|all|list)\b)|got through|passed|admitted|made it|success|right password|established|"
-    r"(?<!control )(?<!block )(?<!rule )(?<!filter )(?<!protection )(?<!firewall )(?<!defence )(?<!defense )worked(?! with| on| as| for)|"
+    r"(?:went|gone) through(?! (?:an?|the|its|all|list)\b)|got through|passed|admitted|made it|success|"
+    r"right password|established|"
+    r"(?<!control )(?<!block )(?<!rule )(?<!filter )(?<!protection )(?<!firewall )(?<!defence )"
+    r"(?<!defense )worked(?! with| on| as| for)|"
     r"(?:let|lets|letting) \W*(?:the )?\w+ (?:in|pass|through)|manag(?:ed|es) to|turned out well|"
     r"correct password|approved"
 )
@@ -79,7 +81,7 @@ _NEGATION = re.compile(
     r"\b(?:no(?=[\s-])|not|never|none|nothing|nobody|no one|nowhere|without|neither|nor|zero|cannot|"
     r"absent|absence|lack(?:s|ed|ing)?|"
     r"un(?:seen|precedented|observed|heard)|missing)\b|n't\b|\b0 (?=[a-z■])|"
-    r"(?<!-)\b(?:the )?(?:only|sole|solely|exclusively|just)\b(?! \u25a1| one of\b)(?= (?:from|by|on|to|this|that|"
+    r"(?<!-)\b(?:the )?(?:only|sole|solely|exclusively|just)\b(?! \u25a1| one of\b| once\b| twice\b)(?= (?:from|by|on|to|this|that|"
     r"one|a single|"
     r"the|login|user|host|account|event|\u25a0))|"
     r"\bthe (?:only|sole) \w+|\bfirst (?:time|ever|seen|login|appearance|occurrence|use|contact|"
@@ -107,8 +109,8 @@ _EXEMPT = re.compile(
     r"\b(?:not|isn't)(?: yet| entirely| quite)? clear(?= (?:whether|how|why|if|who|what|yet|from|that)\b|[,;.]|$)|"
     r"\bno \w+ (?:would|could|can|should)\b|\b(?:alone|by itself|on its own) (?:is|does|do|are) not\b|"
     r"\bnot (?:that|inherently|necessarily|unusual|uncommon|surprising|strictly|normally|usually|typically|generally|"
-    r"commonly)\b|\bdo(?:es)? not (?:show|reveal|contain|mention|include|state|record|name)(?!.*\b(?:any|other|"
-    r"others|further)\b)|"
+    r"commonly)\b|\bdo(?:es)? not (?:show|reveal|contain|mention|include|state|record|name)(?!.*(?:\u25a0|"
+    r"\b(?:any|other|others|further)\b))|"
     r"\bnot (?:an? )?(?:standard|default|well-known|typical)\b|\bin the strict sense\b|"
     r"\b(?:can|could|would|will) no longer\b|\b(?:and|,) not (?:through|via|over|interactively|manually|by hand)\b|"
     r"\b(?:only|merely|just) (?:shows?|means?|says?|tells?|proves?|indicates?|suggests?)\b",
@@ -158,13 +160,15 @@ _FAMILIAR = re.compile(
     r"an old friend)|\b(?:is|are|was|were) (?:frequently|often|commonly) \w+ (?:by|on|from|in|at|to)? ?(?:\u25a0|"
     r"this|here)|"
     r"\u25a0(?:'s \w+)? (?:often|frequently|commonly|normally|always) |"
-    r"\b(?:the|this) (?:user|account|host|address|client|sender|device|machine|person|admin\w*|employee) (?:often|frequently|"
+    r"\b(?:the|this) (?:user|account|host|address|client|sender|device|machine|person|admin\w*|employee) (?:often|"
+    r"frequently|"
     r"commonly|normally|always|usually) ",
     re.IGNORECASE,
 )
 _CALLED_NEW = re.compile(r"\bnever\b|\b0 of\b|\bnew\b|\bfirst\b|\brare(?:ly)?\b|\busual\w*[^;]*\bat most\b")
 _UNFAMILIAR = re.compile(
-    r"\b(?:never|not|no|nobody|no one|none|nothing|neither|nor|at most|maximum|new|first|rare|unusual|unusually|seldom|n't|more than|"
+    r"\b(?:never|not|no|nobody|no one|none|nothing|neither|nor|at most|maximum|or fewer|or less|new|first|rare|unusual|unusually|"
+    r"seldom|n't|more than|"
     r"higher than|than)\b|n't\b",
     re.IGNORECASE,
 )
@@ -172,14 +176,18 @@ _UNFAMILIAR = re.compile(
 
 #: In front of a conclusion, in the same clause or right in front of it.
 _INFERRING = re.compile(
-    r"\b(?:suggest|impl|presum|probab|apparent|likely|seem|evident)\w*|\b(?:i\.e\.|meaning|means that|hence|thus|therefore)|"
+    r"\b(?:suggest|impl|presum|probab|apparent|likely|seem|evident)\w*|\b(?:i\.e\.|meaning|means that|hence|thus|"
+    r"therefore)|"
     r"^(?:as|since|because) [^,]{3,80},",
     re.IGNORECASE,
 )
-_RELATIVE = re.compile(r".*(?:,|\b(?:that|which|who)\b)")
-_PRESENT = re.compile(r"\b(?:do|does|is|are|ca)\s*$", re.IGNORECASE)
+_RELATIVE = re.compile(r".*\b(?:that|which|who)\b")
+_PRESENT = re.compile(r"\b(?:(?P<do>do|does|ca)|is|are)\s*$", re.IGNORECASE)
 _DOES = re.compile(r"\s+(?!suggests|indicates|points|hints|shows|was|has|is known)(?:is|[a-z]{3,}s)\b")
-_OTHERS_YET = re.compile(r"\b(?:other|others|else|further|additional|any|anywhere|elsewhere|evidence|signs?|traces?)\b", re.IGNORECASE)
+_QUALITY = re.compile(r"\s+(?:\w+ly )?(?:\w{2,}(?:ed|en|wn|able|ible|al|ive|ous|ful)|clear|safe|enough)\b")
+_OTHERS_YET = re.compile(
+    r"\b(?:other|others|else|further|additional|any|anywhere|elsewhere|evidence|signs?|traces?)\b", re.IGNORECASE
+)
 _THEREFORE = re.compile(
     r"(?:,? so|i\.e\.,?|, (?:meaning|which means)(?: that)?|[,;] (?:hence|thus|therefore),?)\s*$", re.IGNORECASE
 )
@@ -321,12 +329,14 @@ def _is_inferred(clause: str, claim: str, match: re.Match[str]) -> bool:
 
 def _is_state(clause: str, match: re.Match[str]) -> bool:
     """Tell whether a negation in the present tense says how things are, and of nothing that the evidence names."""
-    near = clause[_RELATIVE.search(clause[: match.start()]).end() :] if _RELATIVE.search(clause[: match.start()]) else clause
-    if "\u25a0" in near or _OTHERS_YET.search(clause):
+    relative = _RELATIVE.match(clause[: match.start()])
+    near = clause[relative.end() :] if relative else clause
+    if "\u25a0" in near or (not relative and "\u25a1" in near) or _OTHERS_YET.search(clause):
         return False
     word = match.group().strip().lower()
     if word in {"not", "n't"}:
-        return bool(_PRESENT.search(clause[: match.start()]))
+        said = _PRESENT.search(clause[: match.start()])
+        return bool(said and (said["do"] or _QUALITY.match(clause[match.end() :])))
     return word in {"nobody", "no one", "nothing", "none"} and bool(_DOES.match(clause[match.end() :]))
 
 
@@ -361,6 +371,6 @@ def _bears(clause: str, about: frozenset[str], origin: str, text: str) -> bool:
         if _NOVEL.search(clause) and not re.search(r"\bothers?\b", clause, re.IGNORECASE):
             return bool(_NOVEL_LINE.search(text))
         return not others and bool(re.search(r"\bnot\b|\black|\bno\b", text)) and covers(about, text)
-    about = about | common(text, clause)
+    about = about | common(text, clause) if re.search(r"(?<![\w-])(?:not|no)(?![\w-])", text) else about
     fits = bool(about) and not others and not _NOVEL.search(clause)
     return fits and bool(_SAYS_NO.search(text)) and covers(about, text)

@@ -55,7 +55,8 @@ _LISTED = re.compile(
 )
 #: In front of or behind a number that tells how many there are in all, not how many of them did something.
 _OF_ALL = re.compile(
-    r"\b(?:of|according to|based on|in|among|amongst|across|over|all|than|learned|baseline|history|knows?|saw|seen)\W*(?:the |all |"
+    r"\b(?:of|according to|based on|in|among|amongst|across|over|all|than|learned|baseline|history|knows?|saw|"
+    r"seen)\W*(?:the |all |"
     r"all the |"
     r"its |these |those )*$|\b(?:baseline|history|training)\b[^.;]{0,30}$",
     re.IGNORECASE,
@@ -63,7 +64,7 @@ _OF_ALL = re.compile(
 _IN_ALL = re.compile(
     r"\W*(?:[a-z-]+\s){0,2}?(?:values|earlier|previous|prior|past|learned|known|baseline)\b", re.IGNORECASE
 )
-_TOTAL = re.compile(r"(?:\d\sof\s|\blearned (?:from )?)(\d[\d,]{0,17})(?!\.?\d)", re.IGNORECASE)
+_TOTAL = re.compile(r"(?:(?<=\d\sof\s)|\blearned (?:from )?)(\d[\d,]{0,17})(?!\.?\d)", re.IGNORECASE)
 _LASTING = re.compile(r"(?<![\w.])\d[\d,.]*\s?(?:seconds?|secs?|minutes?|mins?|hours?|days?|weeks?|months?|years?)\b")
 _TIMES = re.compile(
     r"(?:\W*times|-?fold|x)\s(?:the|as|more|higher|above|larger|greater|what|its|that|of)\b", re.IGNORECASE

@@ -98,7 +98,8 @@ _ACTING = re.compile(
     r"deleted|did)\b"
 )
 _PLACED = re.compile(
-    r"\b(?:namespace|service account|parent (?:process )?(?:was|is)|region|pod|bucket)\s(?:the\s)?(?P<name>[a-z]{3,30})(?![\w-]|\.\w)"
+    r"\b(?:namespace|service account|parent (?:process )?(?:was|is)|region|pod|"
+    r"bucket)\s(?:the\s)?(?P<name>[a-z]{3,30})(?![\w-]|\.\w)"
 )
 _PREVIOUS = re.compile(r"\b(?:previous|old|former)_")
 #: A word with a capital beside the kind of thing that it names: "the folder Archive", "the Application log".
@@ -110,7 +111,8 @@ _TITLED = re.compile(
     r"share)\b"
 )
 _NO_NAME = re.compile(
-    r".*(?:ed|ing|ly|tion|able|[^s]s)$|(?:that|which|this|and|for|from|with|was|were|has|had|may|might|could|can|should|"
+    r".*(?:ed|ing|ly|tion|able|[^s]s)$|(?:that|which|this|and|for|from|with|was|were|has|had|may|might|could|can|"
+    r"should|"
     r"would|will|"
     r"did|does|token|tokens|password|passwords|key|keys|name|names|activity|credentials|account|accounts|usually|"
     r"before|here|"

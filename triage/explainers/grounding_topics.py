@@ -68,8 +68,8 @@ _TOPIC_WORDS = (
 )
 #: Words that any two lines may share.
 _NO_TOPIC_WORDS = (
-    "the and for was not had has are but any all who its one two our did how out via per her his she him you can may own "
-    "searched search found other others this that with from before after days hour hours minutes seconds week "
+    "the and for was not had has are but any all who its one two our did how out via per her his she him you can "
+    "may own searched search found other others this that with from before after days hour hours minutes seconds week "
     "weeks time same were been have there they which their these those into over more than such further"
 )
 _NO_TOPIC = frozenset(_NO_TOPIC_WORDS.split())

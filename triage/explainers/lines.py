@@ -18,6 +18,8 @@ MAX_VALUE = 400
 #: Cap for values that an attacker chooses: enough to see what it is, too little for a long speech.
 MAX_UNTRUSTED = 300
 UNTRUSTED = " (untrusted text)"
+#: Begins the line that counts what people decided on alerts of the same kind.
+DECISIONS = "Analysts decided on alerts of this kind: "
 
 #: Control, bidirectional, zero-width, tag and private-use characters, lone surrogates.
 _UNSEEN = re.compile(

@@ -43,13 +43,22 @@ def disagree(first: ExplanationAnswer, second: ExplanationAnswer) -> str:
 def _masked(line: EvidenceLine) -> EvidenceLine:
     read = lines.read_field(line)
     if read is None:
-        return line
+        return _without_text(line)
     field, value = read
     # A message is mostly the program's own words; what somebody put into it has fields of its own.
     sentence = field != "message" and line.text.startswith(field + lines.UNTRUSTED) and _SENTENCE.search(value)
     if not sentence and not injection.suspected({field: value}):
         return line
     return replace(line, text=line.text[: len(line.text) - len(value)] + MASK)
+
+
+def _without_text(line: EvidenceLine) -> EvidenceLine:
+    """Return a line that is no field's, such as how another event differs, without what it quotes when suspected."""
+    told, mark, value = line.text.partition(f"{lines.UNTRUSTED}: ")
+    if mark and (_SENTENCE.search(value) or injection.suspected({"message": value})):
+        return replace(line, text=f"{told}{mark}{MASK}")
+    ours = line.origin == lines.CONTEXT and line.text.startswith(lines.DECISIONS)  # names verdicts, as an attacker may
+    return replace(line, text=MASK) if not (mark or ours) and injection.suspected({"message": line.text}) else line
 
 
 def _rank(severity: str) -> int:

@@ -30,7 +30,8 @@ def decided(source, number, *, value="tp_impact", user=None, days=None, **column
         **{
             "fingerprint": f"{number:064}", "title": f"Login of {name}", "entity": f"user:{name}", "source": source,
             "user_name": name, "host_name": f"canaryhost{number}", "source_ip": f"203.0.113.{number}",
-            "status": "closed", "first_seen_at": seen, "last_seen_at": seen, "severity": "medium", "techniques": ["T1110"],
+            "status": "closed", "first_seen_at": seen, "last_seen_at": seen, "severity": "medium",
+            "techniques": ["T1110"],
         } | columns
     )  # fmt: skip
     Verdict.objects.create(alert=alert, value=value, decided_by="person" if user else "automation", user=user)

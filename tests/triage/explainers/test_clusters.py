@@ -111,6 +111,10 @@ def test_suspected_text_shares_with_nobody():
     [
         {"event__outcome": "success"},
         {"process__command_line": "rm -rf /"},
+        {"process__command_line": "whoami 4755"},
+        {"process__command_line": "whoami d2hvYW1pIC9hbGwgL2ZvIGxpc3Q="},
+        {"url__query": "id=1+OR+1=1"},
+        {"destination__port": "4444"},
         {"process__name": "bash"},
         {"http__response__status_code": "200"},
         {"network__bytes": "47110000"},
@@ -139,6 +143,27 @@ def test_what_differs_in_meaning_does_not(changes):
 )  # fmt: skip
 def test_nor_what_is_asked_otherwise(changes):
     assert key(request(), **changes) not in ("", key(request()))
+
+
+@pytest.mark.parametrize(
+    ("one", "other_one"),
+    [
+        ("chmod 644 /bin/x", "chmod 4755 /bin/x"),
+        ("powershell -enc d2hvYW1pIC9hbGwgL2ZvIGxpc3Q=", "powershell -enc cm0gLXJmIC8gLS1uby1wcmVzZXJ2ZQ=="),
+        ("nc 203.0.113.9 22", "nc 203.0.113.9 443"),
+        ("ssh alice", "ssh root"),
+        ("cat /home/alice/x", "cat /home/bob/x"),
+    ],
+)
+def test_commands_that_differ_do_not_share(one, other_one):
+    assert key(request(process__command_line=one)) != key(request(process__command_line=other_one))
+
+
+def test_what_the_names_say_counts_where_the_model_sees_them():
+    service = request(user__name="svc-rxq7", message="Failed password")
+    person = request(user__name="m.keller", message="Failed password")
+    assert key(service) == key(person)
+    assert key(service, policy="raw") != key(person, policy="raw")
 
 
 def test_the_template_counts_where_the_message_is_not_there_as_a_whole():

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from triage import explainers, plugins
 from triage.contracts import Claim, EvidenceLine, ExplanationRequest, Reason
-from triage.explainers import answers, lines
+from triage.explainers import answers, grounding, lines
 from triage.explainers.evidence import EvidenceExplainer
 
 REASON = Reason("user_host_new", "backup never logged in on db-1 before", 0.75, ("user.name", "host.name"))
@@ -61,6 +61,61 @@ def test_golden():
     assert asdict(EvidenceExplainer().explain(REQUEST)) == asdict(answer)
 
 
+AROUND = (
+    EvidenceLine(8, "context", "2 events are in this alert."),
+    lines.receipt_line(9, "other events of user:backup within 15 minutes of 2026-03-01T14:02:11Z", 0),
+    lines.receipt_line(10, "other alerts of user:backup in the 30 days before 2026-03-01T14:02:11Z", 1200),
+    EvidenceLine(11, "context", "Of these alerts 3 came in the last 24 hours."),
+    lines.receipt_line(12, "alerts of this kind that analysts decided in the 90 days before 2026-03-01T15:02:11Z", 7),
+)
+
+
+def with_decisions(counted):
+    told = (*AROUND, EvidenceLine(13, "context", f"Analysts decided on alerts of this kind: {counted}."))
+    return replace(REQUEST, evidence=(*REQUEST.evidence[:7], *told))
+
+
+def test_what_was_searched_around_it_is_told_with_its_lines():
+    answer = EvidenceExplainer().explain(with_decisions("6 benign_tp, 1 tp_impact"))
+    decided = Claim("Analysts decided on alerts of this kind: 6 benign_tp, 1 tp_impact.", (13,))
+    assert answer.what_happened[2:] == (
+        Claim("2 events are in this alert.", (8,)),
+        Claim("Found no other events of user:backup within 15 minutes of 2026-03-01T14:02:11Z.", (9,)),
+        Claim(
+            "Found 1,200 other alerts of user:backup in the 30 days before 2026-03-01T14:02:11Z. "
+            "Of these alerts 3 came in the last 24 hours.",
+            (10, 11),
+        ),
+        Claim(
+            "Found 7 alerts of this kind that analysts decided in the 90 days before 2026-03-01T15:02:11Z. "
+            "Analysts decided on alerts of this kind: 6 benign_tp, 1 tp_impact.",
+            (12, 13),
+        ),
+    )
+    assert answer.why_it_matters[-1] == decided
+    assert answer.why_it_may_be_benign[0] == decided
+    assert answer.next_checks[0] == "Compare with the alerts of this kind that analysts decided."
+    assert (answer.suggested_verdict, answer.confidence) == ("undetermined", "low")
+
+
+@pytest.mark.parametrize(
+    ("counted", "attack", "harmless"),
+    [("7 tp_no_impact", True, False), ("7 fp_data", False, True), ("7 undetermined", False, False)],
+)
+def test_decisions_speak_for_what_was_decided_and_for_nothing_else(counted, attack, harmless):
+    answer = EvidenceExplainer().explain(with_decisions(counted))
+    assert (13 in answer.why_it_matters[-1].evidence) is attack
+    assert (13 in answer.why_it_may_be_benign[0].evidence) is harmless
+
+
+@pytest.mark.parametrize("counted", ["6 benign_tp, 1 tp_impact", "7 tp_no_impact", "7 undetermined"])
+def test_every_claim_stands_when_it_is_held_against_the_evidence(counted):
+    request = with_decisions(counted)
+    checked = grounding.apply(request, EvidenceExplainer().explain(request))
+    claims = (*checked.what_happened, *checked.why_it_matters, *checked.why_it_may_be_benign)
+    assert [claim for claim in claims if claim.status != "grounded"] == []
+
+
 def test_an_alert_without_fields_still_gets_an_answer():
     empty = ExplanationRequest(title="t", severity="low", entity="", evidence=(), reasons=())
     answer = EvidenceExplainer().explain(empty)
@@ -69,7 +124,7 @@ def test_an_alert_without_fields_still_gets_an_answer():
     assert answer.next_checks == ("Read the raw record and the events around it (t).",)
 
 
-ORIGINS = st.sampled_from(["event", "score", "context", "odd"])
+ORIGINS = st.sampled_from(["event", "score", "context", "receipt", "odd"])
 
 
 @given(st.lists(st.tuples(ORIGINS, st.text(max_size=900)), max_size=20), st.text(max_size=50))

@@ -47,10 +47,24 @@ def test_an_evaluated_prompt_needs_no_mark():
 
 
 @pytest.mark.parametrize(
-    "token", ["<|im_start|>", "<start_of_turn>", "</s>", "[INST]", "[/INST]", "<think>", "<｜User｜>", "<system>"]
-)
+    "token",
+    [
+        "<|im_start|>", "<start_of_turn>", "</s>", "<s>", "[INST]", "[/INST]", "<think>", "<｜User｜>", "<system>",
+        "＜|im_start|＞", "＜/s＞", "［INST］", "[ＩＮＳＴ]", "[inst]", "<<SYS>>", "<</SYS>>", "<bos>", "< |eot_id|>",
+        "<|endoftext|>", "[TOOL_RESULTS]", "<\u200b|im_start|>", "<tool_response>",
+    ],
+)  # fmt: skip
 def test_what_a_chat_template_reads_is_broken_up(token):
-    assert token not in prompting.safe(f"x {token} y")
+    shown = prompting.safe(f"x {token} y")
+    assert token not in shown
+    assert shown.startswith(("x ‹", "x ("))
+
+
+@pytest.mark.parametrize(
+    "text", ["a < b", "cat << EOF", "<Data Name='x'>", "x[0] = [1]", "[ACCEPT] IN=eth0", "<script>"]
+)
+def test_what_no_chat_template_reads_stays_as_it_is(text):
+    assert prompting.safe(text) == text
 
 
 def test_the_shorter_question_keeps_findings_and_numbers():

@@ -19,6 +19,7 @@ MODEL = "smollm2-demonstration"
 WARNING = "demonstration model, not fit for decisions"
 #: The model's own window; a question of sixty long lines does not fit, which is then told and shortened.
 CONTEXT_TOKENS = 8192
+REPEAT_PENALTY, REPEAT_TOKENS = 1.15, 256
 
 
 class Command(BaseCommand):
@@ -74,4 +75,8 @@ def _server(port: int) -> Any:
     parameters.n_threads_http = 2
     parameters.cpuparams.n_threads = 1
     parameters.cpuparams_batch.n_threads = 1
+    # So small a model says the same again and again until it is cut off, unless repeating is made dear.
+    parameters.sampling.penalty_repeat = REPEAT_PENALTY
+    parameters.sampling.penalty_last_n = REPEAT_TOKENS
+    parameters.sampling.dry_multiplier = 0.8
     return xllamacpp.Server(parameters)
