@@ -5,7 +5,8 @@
 CORPUS_DIR holds JSON lines with ``text``, ``label`` and, where known, ``family``, ``encoding``, ``carrier``: every row
 labelled ``injection`` should be found, every other row should not. ``log_shaped`` rows are whole log lines and go
 through the parsers like any record. Each EVENTS_DIR holds ``events.ndjson.gz`` and ``labels.csv.gz``; its rows with
-label 0 are ordinary events. The project's golden samples count as ordinary too. Rates have 95 % Wilson intervals.
+label 0 are ordinary events; where no row has that, those with label -1 are taken for ordinary. The project's golden
+samples count as ordinary too. Rates have 95 % Wilson intervals.
 """
 
 import argparse
@@ -64,9 +65,11 @@ def ordinary(folder: Path, show: bool) -> dict[str, Any]:
         texts = file.read().splitlines()
     with gzip.open(folder / "labels.csv.gz", "rt", encoding="utf-8") as file:
         labels = {int(row["idx"]): row["label"] for row in csv.DictReader(file)}
-    benign = [text for index, text in enumerate(texts) if labels.get(index) == "0"]
-    step = max(1, len(benign) // MOST)
-    return suspects(folder.name, benign[::step], show)
+    label = "0" if "0" in labels.values() else "-1"
+    told = folder.name if label == "0" else f"{folder.name}, unlabelled"
+    chosen = [text for index, text in enumerate(texts) if labels.get(index) == label]
+    step = max(1, -(-len(chosen) // MOST))
+    return suspects(told, chosen[::step], show)
 
 
 def suspects(name: str, texts: list[str], show: bool) -> dict[str, Any]:

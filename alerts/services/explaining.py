@@ -23,6 +23,7 @@ from django.utils import timezone
 from alerts.models import Alert, AlertOrigin, AlertStatus, CallTier, Explanation, ExplanationState
 from alerts.services import asking, audit, severity
 from alerts.services.evidence import build_request
+from alerts.services.grouping import wake_explaining
 from triage import explainers
 from triage.contracts import ExplanationAnswer, ExplanationRequest
 from triage.models import User
@@ -138,6 +139,7 @@ def re_explain(*, alert_id: int, user: User, stronger: bool = False) -> Alert:
         )  # fmt: skip
         details = {"tier": str(alert.explanation_wanted_tier)}
         audit.record_person(action="alert.re_explain", user=user, alert=alert, details=details)
+        transaction.on_commit(wake_explaining, robust=True)
     return alert
 
 
@@ -352,6 +354,7 @@ def _append(
         row.tier, row.purpose, row.shared, row.inherited = result.tier, result.purpose, result.shared, result.inherited
     else:
         _fill(row, result)
+    row.details["event_count"] = alert.event_count  # events that join later make it stale
     row.save()
 
 

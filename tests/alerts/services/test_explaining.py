@@ -69,7 +69,7 @@ def test_without_a_model_the_evidence_is_the_explanation(alert):
     assert (row.explainer, row.model, row.failure, row.suggested_verdict, row.confidence) == (
         "evidence", "", "", "undetermined", "low",
     )  # fmt: skip
-    assert row.details == {"language_model": False, "note": "no language model is configured"}
+    assert row.details == {"language_model": False, "note": "no language model is configured", "event_count": 1}
     assert [line["number"] for line in row.evidence] == list(range(1, len(row.evidence) + 1))
     texts = [(line["origin"], line["text"]) for line in row.evidence]
     assert ("event", "@timestamp: 2026-03-01T14:02:11Z") in texts

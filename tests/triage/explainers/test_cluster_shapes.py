@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from triage.contracts import EvidenceLine, ExplanationRequest, Reason
 from triage.explainers import cluster_shapes, lines
 
+pytestmark = pytest.mark.once
 NAMES = (("user", "alice"), ("user", "bob"), ("host", "db-17"), ("address", "10.1.2.3"))
 
 

@@ -7,6 +7,7 @@ import pytest
 from triage.contracts import Claim, EvidenceLine, ExplanationAnswer, ExplanationRequest, Reason
 from triage.explainers import clusters, grounding, lines
 
+pytestmark = pytest.mark.once
 KIND = {"parser": "sshd", "category": "authentication", "action": "login", "code": "", "template": "a" * 64}
 FIELDS = {
     "@timestamp": "2026-03-01T14:02:11Z",
