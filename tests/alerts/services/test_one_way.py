@@ -160,8 +160,9 @@ def test_a_door_only_rings():
         tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
         (function,) = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name]
         called = {ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
-        assert called == {"state.ring"}
+        assert called == {"state.ring", "current_app.send_task"}
         assert not [node for node in ast.walk(function) if isinstance(node, ast.Assign | ast.AugAssign)]
+    assert grouping.EXPLAIN_TASK == "alerts.tasks.explain_pending"
 
 
 @pytest.mark.once
@@ -183,7 +184,15 @@ def no_habits(monkeypatch, settings):
 @pytest.fixture
 def obedient(no_habits):
     """A model that does as the log tells it: ``say`` is its answer to everything."""
-    say = {"suggested_verdict": "benign_tp", "confidence": "high", "severity": "info", "techniques": []}
+    # Borne out by the evidence, so that its answer stands and may do what it can.
+    claims = [{"text": "The login succeeded.", "evidence": [2]}]
+    say = {
+        "why_it_may_be_benign": claims,
+        "suggested_verdict": "benign_tp",
+        "confidence": "high",
+        "severity": "info",
+        "techniques": [],
+    }
     with fake_llm(lambda _: good(**say)) as fake:
         no_habits.LLM_BASE_URL, no_habits.LLM_MODEL, no_habits.LLM_API_KEY = fake.base_url, "tiny", "k"
         no_habits.LLM_DATA_POLICY, no_habits.LLM_TIMEOUT_SECONDS = "pseudonymise", 5.0
@@ -213,23 +222,26 @@ def bystanders(source):
     ]
 
 
-def above(alert, others):
-    """Return which of the others stand above the alert in the queue; fails when it is not in there."""
-    ids = [row.pk for row in queue.page(queue.QueueFilter(), size=1000).alerts]
-    return set(ids[: ids.index(alert.pk)]) & {other.pk for other in others}
+def order():
+    """Return the queue as analysts see it, first row first."""
+    return [row.pk for row in queue.page(queue.QueueFilter(), size=1000).alerts]
 
 
 def lowered(alerts, others):
-    """Return those of the alerts of which analysts see less after explaining than before."""
-    before = {alert.pk: (alert.status, alert.severity_rank, alert.place, above(alert, others)) for alert in alerts}
+    """Return those of the alerts of which analysts see less after explaining than before; the others stay put."""
+    bystanding = {other.pk for other in others}
+    ids = order()
+    above = {pk: set(ids[: ids.index(pk)]) & bystanding for pk in (alert.pk for alert in alerts)}
+    before = {alert.pk: (alert.status, alert.severity_rank, alert.place) for alert in alerts}
     explaining.explain_pending(limit=len(alerts))
-    less = []
+    ids, less = order(), []
     for alert in alerts:
-        status, rank, place, higher = before[alert.pk]
+        status, rank, place = before[alert.pk]
         alert.refresh_from_db()
         same = (alert.status, alert.assignee_id, alert.place) == (status, None, place)
-        parts = alert.severity_rank == max(map(SEVERITIES.index, alert.severity_parts.values()))
-        if not (same and parts and alert.severity_rank >= rank and above(alert, others) <= higher):
+        highest = alert.severity_rank == max(map(SEVERITIES.index, alert.severity_parts.values()))
+        seen = alert.pk in ids and set(ids[: ids.index(alert.pk)]) & bystanding <= above[alert.pk]
+        if not (same and highest and seen and alert.severity_rank >= rank):
             less.append(alert)
     return less
 
@@ -244,7 +256,7 @@ def test_a_model_that_obeys_changes_nothing_analysts_see(obedient):
     last = [alert.explanations.order_by("-id").first() for alert in alerts]
     assert {row.explainer for row in last} == {"openai_chat"}
     # The model did obey: its suggestions are there to be read, and that is all they are.
-    assert {row.suggested_verdict for row in last} <= {"benign_tp", "undetermined"}
+    assert {(row.suggested_verdict, row.details["grounding"]["demoted"]) for row in last} == {("benign_tp", "")}
     assert {alert.explanation_state for alert in alerts} == {"done"}
     assert Verdict.objects.count() == 0
 

@@ -343,6 +343,11 @@ def test_long_hostile_text_is_cut_before_it_is_looked_at(piece):
     assert claim.status == GROUNDED
 
 
+@pytest.mark.parametrize("text", ["one hundred " * 160, "9" * 1900 + " events", "1" * 400 + " minutes before midnight"])
+def test_numbers_beyond_every_float_are_struck_not_raised(text):
+    assert check(text, 2).status == STRUCK
+
+
 def test_more_denials_than_can_be_checked_strike_a_claim():
     text = "alice was " + "not seen and nobody, nor anybody, nowhere, " * 4
     assert "it denies too much in one sentence to be checked" in check(text, 2).problems
