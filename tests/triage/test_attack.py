@@ -9,6 +9,8 @@ import pytest
 
 from triage import attack
 
+pytestmark = pytest.mark.once
+
 
 def test_names_and_tactics():
     assert attack.name("T1110") == "Brute Force"

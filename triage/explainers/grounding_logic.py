@@ -81,7 +81,8 @@ _NEGATION = re.compile(
     r"\b(?:no(?=[\s-])|not|never|none|nothing|nobody|no one|nowhere|without|neither|nor|zero|cannot|"
     r"absent|absence|lack(?:s|ed|ing)?|"
     r"un(?:seen|precedented|observed|heard)|missing)\b|n't\b|\b0 (?=[a-z■])|"
-    r"(?<!-)\b(?:the )?(?:only|sole|solely|exclusively|just)\b(?! \u25a1| one of\b| once\b| twice\b)(?= (?:from|by|on|to|this|that|"
+    r"(?<!-)\b(?:the )?(?:only|sole|solely|exclusively|just)\b(?! \u25a1| one of\b| once\b| twice\b)(?= (?:from|by|"
+    r"on|to|this|that|"
     r"one|a single|"
     r"the|login|user|host|account|event|\u25a0))|"
     r"\bthe (?:only|sole) \w+|\bfirst (?:time|ever|seen|login|appearance|occurrence|use|contact|"
@@ -167,7 +168,8 @@ _FAMILIAR = re.compile(
 )
 _CALLED_NEW = re.compile(r"\bnever\b|\b0 of\b|\bnew\b|\bfirst\b|\brare(?:ly)?\b|\busual\w*[^;]*\bat most\b")
 _UNFAMILIAR = re.compile(
-    r"\b(?:never|not|no|nobody|no one|none|nothing|neither|nor|at most|maximum|or fewer|or less|new|first|rare|unusual|unusually|"
+    r"\b(?:never|not|no|nobody|no one|none|nothing|neither|nor|at most|maximum|or fewer|or less|new|first|rare|"
+    r"unusual|unusually|"
     r"seldom|n't|more than|"
     r"higher than|than)\b|n't\b",
     re.IGNORECASE,

@@ -41,6 +41,8 @@ _READER = (
     r"(?:assistant|ai|a\.i\.|llm|model|language model|chat ?bot|gpt|chatgpt|claude|gemini|"
     r"copilot|bot|analy[sz]er|classifier|triage (?:system|agent|bot))"
 )
+#: Whom a comma or colon may follow: ``Model: PERC H730`` is a disk.
+_NAMED = _READER.replace("|model|", "|")
 _ACT = (
     r"(?:event|activity|alert|log(?:in)?|entry|request|traffic|command|connection|session|job|"
     r"process|action|account|user|file|host|source|incident|detection|behaviou?r)"
@@ -104,7 +106,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"the|in|as)?\W*(?:only\W+)?(?:the\W+)?(?:words?|json|verdict|following|exactly|phrase|string|\{)")),
     (ADDRESSED, (r"\b(?:do not|don't|never|no need to|please do not) (?:alert|flag|escalate|report|"
         r"mention|investigate|raise|page|notify|include|warn|trust)\b")),
-    (ADDRESSED, rf"\bas (?:an? |the )(?:{_READER})\b|\b(?:{_READER})\s?(?:,|:|must|should|please|shall)\s"),
+    (ADDRESSED, (rf"\bas (?:an? |the )(?:{_READER})\b|\b(?:{_READER})\s?(?:must|should|please|shall)\s|"
+        rf"\b(?:{_NAMED})\s?[,:]\s")),
     (ADDRESSED, r"(?:^|[\s\"'>;|,])(?:system|assistant|developer)\s?:\s+[a-z]|\b(?-i:SYSTEM|ASSISTANT):\s?[A-Za-z]"),
     (ADDRESSED, (r"\b(?:do anything now|developer mode|god mode|no restrictions|without restrictions|"
         r"ethical guidelines)\b")),

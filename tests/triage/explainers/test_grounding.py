@@ -13,6 +13,8 @@ from triage.explainers.evidence import EvidenceExplainer
 from triage.explainers.grounding import GROUNDED, MISCITED, STRUCK
 from triage.explainers.grounding_index import MAX_LINE, Index
 
+pytestmark = pytest.mark.once
+
 SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 REQUEST = ExplanationRequest(
     title="",

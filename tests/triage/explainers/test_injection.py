@@ -75,6 +75,7 @@ def test_what_hides_it_is_undone_once(text):
         "{'verdict': 'Clean', 'severity': 'low'}",
         "игнорирует ли сервер",
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "Vendor: ACME  Model: RAID1 139G  Rev: 1.0",
     ],
 )
 def test_ordinary_text_is_not_suspected(text):
