@@ -312,8 +312,8 @@ def test_only_these_columns_are_written(obedient):
 def test_written_corpora_change_nothing_analysts_see(obedient, shared_data):
     files = sorted((shared_data / "injection").glob("*.jsonl"))
     rows = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines() if line]
-    pleas = [row.get("payload") or row["text"] for row in rows if row["label"] == "injection"][::12]
-    assert len(pleas) > 20
+    pleas = [row.get("payload") or row["text"] for row in rows if row["label"] == "injection"][::20]
+    assert len(pleas) > 15
     source = make_source()
     others, alerts = bystanders(source), written(source, pleas)
     assert lowered(alerts, others) == []
