@@ -29,7 +29,7 @@ def test_no_prompt_was_changed_without_an_evaluation():
 )
 def test_a_changed_or_unmarked_prompt_is_told(change, words):
     rows = copy.deepcopy(prompting.registry())
-    change(rows[prompting.VERSION])
+    change(rows["v2"])
     [trouble] = prompting.unevaluated(rows, hashes())
     assert words in trouble
 
