@@ -1,6 +1,14 @@
 """Tables of the analyst side, by what they are about."""
 
-from alerts.models.alerts import Alert, AlertEvent, AlertOrigin, AlertStatus, ExplanationState, Severity
+from alerts.models.alerts import (
+    Alert,
+    AlertEvent,
+    AlertOrigin,
+    AlertStatus,
+    AlertTechnique,
+    ExplanationState,
+    Severity,
+)
 from alerts.models.audit import AppendOnlyError, AuditEntry
 from alerts.models.explanations import (
     CallPurpose,
@@ -15,13 +23,25 @@ from alerts.models.explanations import (
 )
 from alerts.models.ranking import RankingModel, RankingStatus
 from alerts.models.verdicts import LABELS, DecidedBy, Verdict, VerdictValue
+from alerts.models.workspace import (
+    ActionKind,
+    AlertPresence,
+    MuteRule,
+    ReviewAction,
+    ReviewedAlert,
+    SavedPage,
+    SavedView,
+)
 
 __all__ = [
     "LABELS",
+    "ActionKind",
     "Alert",
     "AlertEvent",
     "AlertOrigin",
+    "AlertPresence",
     "AlertStatus",
+    "AlertTechnique",
     "AppendOnlyError",
     "AuditEntry",
     "CallPurpose",
@@ -31,9 +51,14 @@ __all__ = [
     "Explanation",
     "ExplanationState",
     "LlmCall",
+    "MuteRule",
     "RankingModel",
     "RankingStatus",
     "RawConsent",
+    "ReviewAction",
+    "ReviewedAlert",
+    "SavedPage",
+    "SavedView",
     "Severity",
     "SharedAnswer",
     "SourceBudget",

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from alerts.models.ranking import RankingModel
@@ -23,7 +23,10 @@ class Severity(models.TextChoices):
 
 
 class AlertStatus(models.TextChoices):
+    """Closed by a verdict, muted by a person's rule; new events of a muted alert's kind go into it."""
+
     OPEN = "open", "Open"
+    MUTED = "muted", "Muted"
     CLOSED = "closed", "Closed"
 
 
@@ -56,6 +59,13 @@ class Alert(models.Model):
     host_name = models.CharField(max_length=255, blank=True)
     user_name = models.CharField(max_length=255, blank=True)
     source_ip = models.CharField(max_length=64, blank=True)
+    process_name = models.CharField(max_length=255, blank=True)
+    #: The fingerprint without the entity (sha256 hex): what the queue groups by.
+    template = models.CharField(max_length=64, blank=True)
+    #: The version that scored its strongest event.
+    model_version = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     #: Highest score of its events and the p-value of that event.
     score = models.FloatField(null=True, blank=True)
     p_value = models.FloatField(null=True, blank=True)
@@ -66,16 +76,19 @@ class Alert(models.Model):
     injection_suspected = models.BooleanField(default=False)
     #: ``{"event_id", "field", "why", "excerpt"}`` of each such text, the first few.
     injection_findings = models.JSONField(default=list)
-    #: Of its first event: parser, category, action, code, and template (the fingerprint without the entity).
+    #: Of its first event: parser, category, action, code, and template, for the ranking.
     kind = models.JSONField(default=dict)
     #: P(worth an analyst's time) by ``ranking``; NULL = not ranked. Blind audits are never ranked.
     worth = models.FloatField(null=True, blank=True)
     ranking = models.ForeignKey(
         RankingModel, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    #: What the queue sorts by first. What was not ranked stands above all that was; with no ranking all are equal.
+    #: What the queue sorts by first: escalated ones (2), then what was not ranked (1), then P(worth the time); with no
+    #: ranking all that are not escalated are equal.
     place = models.GeneratedField(
-        expression=Coalesce("worth", models.Value(1.0)), output_field=models.FloatField(), db_persist=True
+        expression=Case(When(escalated_at__isnull=False, then=Value(2.0)), default=Coalesce("worth", Value(1.0))),
+        output_field=models.FloatField(),
+        db_persist=True,
     )
     event_count = models.PositiveIntegerField(default=0)
     first_seen_at = models.DateTimeField()
@@ -84,6 +97,18 @@ class Alert(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="assigned_alerts"
+    )
+    #: A person asked for somebody senior; cleared when they take it back.
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    escalated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    #: When a person first did anything about it, and when one last closed it; NULL = not yet.
+    first_action_at = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    #: The rule that hides it, or, while it is open, the rule whose sample it is shown as.
+    mute_rule = models.ForeignKey(
+        "alerts.MuteRule", null=True, blank=True, on_delete=models.PROTECT, related_name="alerts"
     )
     explanation_state = models.CharField(max_length=16, choices=ExplanationState, default=ExplanationState.PENDING)
     explanation_lease_until = models.DateTimeField(null=True, blank=True)
@@ -106,6 +131,8 @@ class Alert(models.Model):
             models.Index(fields=["status", "-place", "-severity_rank", "-last_seen_at"], name="alert_queue_place"),
             models.Index(fields=["explanation_state", "id"], name="alert_to_explain"),
             models.Index(fields=["entity", "-last_seen_at"], name="alert_entity"),
+            models.Index(fields=["status", "template"], name="alert_by_template"),
+            models.Index(fields=["template", "-last_seen_at"], name="alert_alike"),
         ]
 
     def __str__(self) -> str:
@@ -128,3 +155,17 @@ class AlertEvent(models.Model):
 
     def __str__(self) -> str:
         return f"event {self.event_id}"
+
+
+class AlertTechnique(models.Model):
+    """One of an alert's ATT&CK techniques as a row, so that alerts can be counted and found by it."""
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="technique_rows", db_index=False)
+    technique_id = models.CharField(max_length=16)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["alert", "technique_id"], name="alerttechnique_once")]
+        indexes: ClassVar = [models.Index(fields=["technique_id", "alert"], name="alerttechnique_by_id")]
+
+    def __str__(self) -> str:
+        return self.technique_id

@@ -34,8 +34,16 @@ class DecidedBy(models.TextChoices):
     AUTOMATION = "automation", "Automation"
 
 
+class StandingVerdicts(models.Manager["Verdict"]):
+    """Verdicts that nobody has taken back."""
+
+    def get_queryset(self) -> models.QuerySet["Verdict"]:
+        """Leave out what was withdrawn."""
+        return super().get_queryset().filter(withdrawn_at__isnull=True)
+
+
 class Verdict(models.Model):
-    """One decision on an alert. The newest one counts; the others are its history."""
+    """One decision on an alert. The newest one that stands counts; the others are its history."""
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="verdicts")
     value = models.CharField(max_length=32, choices=VerdictValue)
@@ -45,6 +53,11 @@ class Verdict(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="verdicts"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    #: Undone by the person who decided: it says nothing any more, and stays as history.
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager["Verdict"]] = models.Manager()
+    standing: ClassVar[StandingVerdicts] = StandingVerdicts()
 
     class Meta:
         ordering: ClassVar = ["-id"]

@@ -147,8 +147,8 @@ class AlertPage:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The newest decision, if there is one."""
-        return self.verdicts[0] if self.verdicts else None
+        """The newest decision that stands, if there is one."""
+        return next((verdict for verdict in self.verdicts if verdict.withdrawn_at is None), None)
 
     @property
     def top(self) -> EventView | None:
@@ -200,7 +200,7 @@ def alert_page(alert_id: int, *, explanation_id: int | None = None) -> AlertPage
     events = _events(alert)
     top = events[0] if events else None
     verdicts = list(alert.verdicts.select_related("user").order_by("-id")[:20])
-    reviewed = any(verdict.decided_by == DecidedBy.PERSON for verdict in verdicts)
+    reviewed = any(one.decided_by == DecidedBy.PERSON and one.withdrawn_at is None for one in verdicts)
     return AlertPage(
         alert=alert,
         blind=blind,

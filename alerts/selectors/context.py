@@ -91,12 +91,11 @@ def _with_events(told: Context, entity: str) -> Context:
 
 def _with_decisions(told: Context, alert: Alert) -> Context:
     """Complete what is known by the newest verdict of a person on each other alert of the kind; notes are not read."""
-    template = alert.kind.get("template")
-    if not template:
+    if not alert.template:
         return told
-    verdicts = Verdict.objects.filter(
+    verdicts = Verdict.standing.filter(
         decided_by=DecidedBy.PERSON,
-        alert__kind__template=template,
+        alert__template=alert.template,
         created_at__gte=told.asked_at - dt.timedelta(days=DECISION_DAYS),
     ).exclude(alert=alert)
     rows = list(verdicts.order_by("-id").values_list("alert_id", "value")[: MAX_ROWS + 1])

@@ -16,7 +16,7 @@ CHUNK = 500
 
 def alert_labels() -> dict[int, int]:
     """Return alert id -> 1 (malicious) or 0 (not), for flagged alerts whose newest verdict is a label."""
-    rows = Verdict.objects.filter(decided_by=DecidedBy.PERSON, alert__origin=AlertOrigin.FLAGGED)
+    rows = Verdict.standing.filter(decided_by=DecidedBy.PERSON, alert__origin=AlertOrigin.FLAGGED)
     newest = dict(rows.order_by("id").values_list("alert_id", "value"))
     return {alert_id: LABELS[value] for alert_id, value in newest.items() if value in LABELS}
 
@@ -37,7 +37,7 @@ def precision() -> Rate | None:
 
 def in_order() -> list[tuple[dt.datetime, int]]:
     """Return ``(decided at, label)`` of every decided alert, oldest decision first."""
-    rows = Verdict.objects.filter(decided_by=DecidedBy.PERSON, alert__origin=AlertOrigin.FLAGGED)
+    rows = Verdict.standing.filter(decided_by=DecidedBy.PERSON, alert__origin=AlertOrigin.FLAGGED)
     newest = {
         alert: (when, value)
         for alert, when, value in rows.order_by("id").values_list("alert_id", "created_at", "value")

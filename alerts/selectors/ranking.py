@@ -35,20 +35,20 @@ def newest() -> RankingModel | None:
 
 def newest_verdict_id() -> int:
     """Return the highest id of a person's verdict, 0 when there is none."""
-    rows = Verdict.objects.filter(decided_by=DecidedBy.PERSON)
+    rows = Verdict.standing.filter(decided_by=DecidedBy.PERSON)
     return rows.order_by("-id").values_list("id", flat=True).first() or 0
 
 
 def verdicts_after(verdict_id: int) -> int:
     """Return how many verdicts of people came after one."""
-    return Verdict.objects.filter(decided_by=DecidedBy.PERSON, id__gt=verdict_id).count()
+    return Verdict.standing.filter(decided_by=DecidedBy.PERSON, id__gt=verdict_id).count()
 
 
 def decided() -> list[Decided]:
     """Return the alerts people decided, the newest :data:`MAX_LABELS`, in the order of their decisions."""
     label_of = labels.alert_labels()
     rows = (
-        Verdict.objects.filter(decided_by=DecidedBy.PERSON).order_by("id").values_list("alert_id", "id", "created_at")
+        Verdict.standing.filter(decided_by=DecidedBy.PERSON).order_by("id").values_list("alert_id", "id", "created_at")
     )
     newest_of = {alert: (number, moment) for alert, number, moment in rows if alert in label_of}
     chosen = sorted(newest_of, key=newest_of.__getitem__)[-MAX_LABELS:]

@@ -187,7 +187,7 @@ def usual_minutes() -> Estimate | None:
 
 def decisions(since: dt.datetime) -> list[Decided]:
     """Return the flagged alerts since a time that people decided on."""
-    rows = Verdict.objects.filter(decided_by=DecidedBy.PERSON, alert__origin=AlertOrigin.FLAGGED)
+    rows = Verdict.standing.filter(decided_by=DecidedBy.PERSON, alert__origin=AlertOrigin.FLAGGED)
     rows = rows.filter(alert__last_seen_at__gte=since, alert__score__isnull=False).order_by("id")
     newest = {alert: (score, value) for alert, score, value in rows.values_list("alert_id", "alert__score", "value")}
     return [Decided(score or 0.0, LABELS[value] == 1) for score, value in newest.values() if value in LABELS]
@@ -195,7 +195,7 @@ def decisions(since: dt.datetime) -> list[Decided]:
 
 def audits(since: dt.datetime) -> list[tuple[bool, float]]:
     """Return, per blind audit since a time that was decided, whether it was true and how likely it was drawn."""
-    rows = Verdict.objects.filter(decided_by=DecidedBy.PERSON, alert__origin=AlertOrigin.BLIND_AUDIT)
+    rows = Verdict.standing.filter(decided_by=DecidedBy.PERSON, alert__origin=AlertOrigin.BLIND_AUDIT)
     rows = rows.filter(alert__created_at__gte=since, alert__inclusion_probability__gt=0).order_by("id")
     names = ("alert_id", "alert__inclusion_probability", "value")
     newest = {alert: (chance, value) for alert, chance, value in rows.values_list(*names)}

@@ -18,7 +18,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from alerts import grouping
-from alerts.models import Alert, AlertEvent, AlertStatus
+from alerts.models import Alert, AlertEvent, AlertStatus, AlertTechnique
 from alerts.services import audit, ranking, severity
 from triage import documents, state
 from triage.models import Event
@@ -135,6 +135,8 @@ def _place(events: Sequence[Event]) -> None:
         else:
             _extend(alert, members)
         AlertEvent.objects.bulk_create([_link(alert, event) for event in members], batch_size=CHUNK)
+        techniques = [AlertTechnique(alert=alert, technique_id=one) for one in alert.techniques]
+        AlertTechnique.objects.bulk_create(techniques, ignore_conflicts=True)
         touched.append(alert.pk)
     transaction.on_commit(partial(ranking.rank_alerts, alert_ids=touched), robust=True)
 
@@ -175,7 +177,9 @@ def _open(fingerprint: str, events: Sequence[Event]) -> Alert:
         host_name=top.host_name,
         user_name=top.user_name,
         source_ip=top.source_ip,
+        process_name=top.process_name,
         kind=_kind(described),
+        template=grouping.template(described),
         severity="info",
         severity_rank=0,
         first_seen_at=top.timestamp,
@@ -213,6 +217,7 @@ def _absorb(alert: Alert, events: Sequence[Event]) -> None:
     alert.last_seen_at = max(alert.last_seen_at, *_times(events))
     if top.score is not None and (alert.score is None or top.score > alert.score):
         alert.score, alert.p_value = top.score, top.p_value
+        alert.model_version_id = top.model_version_id
     severity.absorb(alert, {event.pk: flagged_event(event) for event in events})
 
 

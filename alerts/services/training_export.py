@@ -111,7 +111,7 @@ def export(*, out: Path, user: User) -> Exported:
 
 def _decided(done: Exported) -> Iterator[_Decided]:
     """Yield alerts with the explanations that count, oldest first."""
-    newest = Prefetch("verdicts", queryset=Verdict.objects.order_by("-id"), to_attr="newest")
+    newest = Prefetch("verdicts", queryset=Verdict.standing.order_by("-id"), to_attr="newest")
     told = Prefetch("explanations", queryset=Explanation.objects.order_by("id"), to_attr="told")
     alerts = Alert.objects.filter(verdicts__isnull=False).distinct().order_by("first_seen_at", "id")
     for alert in alerts.prefetch_related(newest, told).iterator(chunk_size=CHUNK):

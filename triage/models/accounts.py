@@ -15,6 +15,8 @@ class User(AbstractUser):
     """A person who logs in."""
 
     role = models.CharField(max_length=16, choices=Role, default=Role.ANALYST)
+    #: What the person set for themselves: ``tour`` (true once it was seen), ``density``, ``zone`` and the like.
+    preferences = models.JSONField(default=dict, blank=True)
 
 
 class TokenScope(models.TextChoices):

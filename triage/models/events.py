@@ -86,6 +86,12 @@ class EventChunk(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     received_at = models.DateTimeField()
+    #: How many events, and the least and greatest of their own times; NULL in chunks written before these were kept.
+    events = models.PositiveSmallIntegerField(null=True)
+    first_at = models.DateTimeField(null=True)
+    last_at = models.DateTimeField(null=True)
+    #: Which values may be in it (see :mod:`triage.terms`); NULL = not known, it has to be read.
+    terms = models.BinaryField(null=True)
     body = models.BinaryField()
 
     def __str__(self) -> str:
