@@ -53,7 +53,7 @@ _FINE = (
     r"pre-?approved|(?:a )?false[- ]positives?|known[- ]good|not malicious|non-malicious|not an "
     r"attack|(?:a |an |only a |just a )?"
     r"(?:\w+ )?(?:test|drill|exercise|simulation|pentest|penetration test)|low[- ](?:risk|severity)|"
-    r"routine|trusted|cleared)"
+    r"routine|trusted|cleared (?:by|for))"
 )
 _PLANNED = (
     r"(?:routine|scheduled|planned|approved|authori[sz]ed|sanctioned|official|automated|controlled|"

@@ -72,6 +72,8 @@ def test_what_hides_it_is_undone_once(text):
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36",
         "pam_unix(cron:session): session opened for user root by (uid=0)",
         "GET /blog/prompt-injection-explained HTTP/1.1",
+        "The audit log was cleared. SubjectUserName: qing SubjectDomainName: CORP",
+        "the ARP cache was cleared",
         "{'verdict': 'Clean', 'severity': 'low'}",
         "игнорирует ли сервер",
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
