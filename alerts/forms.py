@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from alerts.models import VerdictValue
+from alerts.models import Severity, VerdictValue
 from alerts.text import visible
 from triage import parsers
 from triage.models import Source
@@ -28,10 +28,61 @@ class VerdictForm(RevisionForm):
     note = forms.CharField(required=False, max_length=10_000, strip=True)
 
 
+class EscalateForm(RevisionForm):
+    """An escalation with an optional note for whoever takes it, or (``withdraw``) its end."""
+
+    note = forms.CharField(required=False, max_length=10_000, strip=True)
+    withdraw = forms.BooleanField(required=False)
+
+
+class BulkForm(forms.Form):
+    """One decision for many: which (numbers with the revisions seen, or a filter with the count seen) and what."""
+
+    do = forms.ChoiceField(choices=[("verdict", "Verdict"), ("assign", "Take or give back"), ("escalate", "Escalate")])
+    value = forms.CharField(required=False, max_length=32)
+    note = forms.CharField(required=False, max_length=10_000, strip=True)
+    alerts = forms.CharField(required=False, max_length=2_400_000, strip=True)
+    query = forms.CharField(required=False, max_length=4000, strip=True)
+    count = forms.IntegerField(required=False, min_value=0)
+    up_to = forms.IntegerField(required=False, min_value=0)
+
+    def clean_alerts(self) -> dict[int, int | None]:
+        """Return number -> revision of ``12:3 15:1``; revision 0 is not compared."""
+        found: dict[int, int | None] = {}
+        for pair in self.cleaned_data["alerts"].split():
+            number, _, revision = pair.partition(":")
+            if not _is_number(number) or not _is_number(revision or "0"):
+                raise forms.ValidationError("Alerts are numbers with the revisions that were seen.")
+            found[int(number)] = int(revision or "0") or None
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for a value that fits what is to be done, and for alerts or a count."""
+        found = dict(super().clean() or {})
+        wanted = {"verdict": VerdictValue.values, "assign": ["me", "nobody"], "escalate": [""]}
+        if "do" in found and found.get("value", "") not in wanted[found["do"]]:
+            self.add_error("value", "Choose what to decide.")
+        if not self.errors and not found["alerts"] and (found["count"] is None or found["up_to"] is None):
+            self.add_error("alerts", "Say which alerts, or how many match.")
+        return found
+
+
 class NoteForm(forms.Form):
     """A note for the alert's history."""
 
     text = forms.CharField(max_length=10_000, strip=True)
+
+
+class MuteForm(forms.Form):
+    """A mute rule: what of the alert it is about, up to which severity, why, for how long, and how much is shown."""
+
+    template = forms.BooleanField(required=False)
+    entity = forms.BooleanField(required=False)
+    source = forms.BooleanField(required=False)
+    max_severity = forms.ChoiceField(choices=Severity.choices)
+    reason = forms.CharField(max_length=2000, strip=True)
+    days = forms.IntegerField(min_value=1, max_value=90)
+    audit_percent = forms.IntegerField(min_value=1, max_value=100)
 
 
 class SourceForm(forms.Form):
@@ -73,6 +124,10 @@ class SourceSettingsForm(forms.Form):
             "records_per_second": self.cleaned_data["records_per_second"],
             "bytes_per_day": None if mebibytes is None else mebibytes * MEBIBYTE,
         }
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def first_error(form: forms.Form) -> str:

@@ -141,7 +141,7 @@ def event_rows(
 def document_chunks(item: ReadBatch) -> Iterable[documents.ChunkRow]:
     """Yield the compressed documents of a batch's events."""
     (received,) = store.timestamp_texts([item.batch.received_at])
-    return documents.chunk_rows(item.batch.batch_id, received, item.events)
+    return documents.chunk_rows(item.batch.batch_id, received, item.events, item.batch.source_id)
 
 
 def reasons_text(score: Score) -> str:

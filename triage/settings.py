@@ -94,6 +94,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Pages are mostly markup. It adds random bytes, so that an answer's length does not tell what is in it; the CSRF
+    # token differs in every answer anyway.
+    "django.middleware.gzip.GZipMiddleware",
     "triage.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

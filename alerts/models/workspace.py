@@ -102,7 +102,7 @@ class MuteRule(models.Model):
     """Hides alerts that a person has judged not worth showing, for a while, counted and sampled.
 
     Every condition that is set must hold; a template or an entity at least is set. It never hides an alert above
-    ``max_severity`` nor one with a suspected injection, and shows a share of what it would hide all the same, for audit.
+    ``max_severity`` nor one with a suspected injection, and shows a share of what it would hide, for audit.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="mute_rules")

@@ -2,11 +2,13 @@
 
 Handed: an alert's id. Hands on: an :class:`AlertPage`. Reasons and findings are JSON written by other rooms, so their
 shape is checked here and nothing is trusted to be there; explanations are read by :mod:`alerts.selectors.explanation`.
-An open blind-audit alert is handed on without scores, reasons and explanation: its reviewer must not know.
+An open blind-audit alert is handed on without scores, reasons and explanation: its reviewer must not know. What the
+entity did around it and what became of similar alerts are fragments of their own (:mod:`alerts.selectors.timeline`,
+:mod:`alerts.selectors.similar`).
 """
 
 import datetime as dt
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -23,17 +25,19 @@ from alerts.models import (
     Severity,
     Verdict,
 )
+from alerts.selectors.citations import Line, cited_lines, marks_of
 from alerts.selectors.explanation import Explained, ExplanationView, explained
+from alerts.selectors.fields import FieldTree, Marks, field_tree
+from alerts.selectors.history import HistoryLine, history_lines
+from alerts.selectors.techniques import TechniqueChip, technique_chips
 from alerts.selectors.tries import Try, texts
 from triage import documents
 from triage.models import Event
 
 TOP_EVENTS = 10
-TIMELINE_MINUTES = 15
-TIMELINE_ROWS = 60
-TIMELINE_POINTS = 10_000
-STRIP_BINS = 60
 AUDIT_ROWS = 100
+#: Read to tell which verdicts in the history were undone.
+VERDICTS = 100
 #: Who may say a severity, by the key in ``Alert.severity_parts``.
 SPEAKERS = (
     ("prefilter", "pre-filter"),
@@ -74,34 +78,8 @@ class EventView:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """One bar of the density strip, in SVG units (600 wide, 36 high)."""
-
-    x: float
-    y: float
-    height: float
-    count: int
-    flagged: int
-    starts_at: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """Events of the same entity around the alert's strongest event."""
-
-    rows: list[Event]
-    bins: list[Bin]
-    total: int
-    capped: bool
-    anchor: dt.datetime
-    start: dt.datetime
-    end: dt.datetime
-    highest: int
-
-
-@dataclass(frozen=True, slots=True)
 class AlertPage:
-    """Everything the alert page shows."""
+    """Everything the alert page shows. ``lines`` are the evidence, ``tree`` the fields of the strongest event."""
 
     alert: Alert
     blind: bool
@@ -109,10 +87,12 @@ class AlertPage:
     said: list[tuple[str, str]]
     findings: list[Finding]
     reasons: list[ReasonView]
+    techniques: list[TechniqueChip]
+    lines: list[Line]
     events: list[EventView]
-    fields: list[tuple[str, str]]
-    timeline: Timeline
+    tree: FieldTree | None
     history: list[AuditEntry]
+    story: list[HistoryLine]
     verdicts: list[Verdict]
 
     @property
@@ -193,50 +173,71 @@ def why_not_explain(alert: Alert, *, stronger: bool = False) -> str:
 
 
 def alert_page(alert_id: int, *, explanation_id: int | None = None) -> AlertPage:
-    """Read one alert's page with its newest or the wanted explanation: ten queries. Raises ``Alert.DoesNotExist``."""
-    rows = Alert.objects.select_related("source", "assignee", "ranking")
+    """Read one alert's page with its newest or the wanted explanation: eight queries. Raises ``Alert.DoesNotExist``."""
+    rows = Alert.objects.select_related("source", "assignee", "ranking", "escalated_by", "mute_rule__owner")
     alert = rows.defer("ranking__state", "ranking__report").get(pk=alert_id)
     blind = is_blind(alert)
-    events = _events(alert)
+    events = top_events(alert)
     top = events[0] if events else None
-    verdicts = list(alert.verdicts.select_related("user").order_by("-id")[:20])
+    verdicts = list(alert.verdicts.select_related("user").order_by("-id")[:VERDICTS])
     reviewed = any(one.decided_by == DecidedBy.PERSON and one.withdrawn_at is None for one in verdicts)
+    told = None if blind else explained(alert, wanted=explanation_id, reviewed=reviewed)
+    why = [] if blind or top is None else reasons(top.link.reasons)
+    lines = evidence_lines(told.view if told else None, why, top)
+    history = list(alert.audit_entries.order_by("-id")[:AUDIT_ROWS])
     return AlertPage(
         alert=alert,
         blind=blind,
-        explained=None if blind else explained(alert, wanted=explanation_id, reviewed=reviewed),
+        explained=told,
         said=[] if blind else _said(alert),
         findings=[] if blind else _findings(alert),
-        reasons=[] if blind or top is None else reasons(top.link.reasons),
+        reasons=why,
+        techniques=[] if blind else _techniques(alert, told),
+        lines=lines,
         events=events,
-        fields=document_fields(top.event) if top and top.event else [],
-        timeline=_timeline(alert, top.link.timestamp if top else alert.last_seen_at),
-        history=list(alert.audit_entries.order_by("-id")[:AUDIT_ROWS]),
+        tree=_tree(top, lines, why),
+        history=history,
+        story=history_lines(alert, history, verdicts),
         verdicts=verdicts,
     )
 
 
-def _events(alert: Alert) -> list[EventView]:
-    links = list(alert.alert_events.select_related("model_version").order_by("-score", "id")[:TOP_EVENTS])
+def top_events(alert: Alert, *, start: int = 0, count: int = TOP_EVENTS) -> list[EventView]:
+    """Return an alert's events by score, strongest first: three queries."""
+    rows = alert.alert_events.select_related("model_version").order_by("-score", "id")
+    links = list(rows[start : start + count])
     found = Event.objects.in_bulk([link.event_id for link in links])
     documents.prefetch(found.values())
     return [EventView(link=link, event=found.get(link.event_id)) for link in links]
 
 
-def document_fields(event: Event) -> list[tuple[str, str]]:
-    """Return the ECS fields of an event as sorted ``(name, text)`` pairs; a missing document gives one row."""
-    fields = documents.of(event).fields
-    if fields is None:
-        return [("document", "cannot be read")]
-    return [(name, _scalar_text(value)) for name, value in sorted(fields.items())]
+def evidence_lines(view: ExplanationView | None, why: Sequence[ReasonView], strongest: EventView | None) -> list[Line]:
+    """Return the evidence of an explanation with the fields it was read from and the claims that cite it."""
+    if view is None:
+        return []
+    claims = [claim.evidence for section in view.sections for claim in section.claims]
+    event_id = strongest.link.event_id if strongest else None
+    return cited_lines(view.evidence, claims=claims, reasons=_named(why), strongest=event_id)
 
 
-def _scalar_text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return ", ".join(_scalar_text(item) for item in value)
-    return json.dumps(value, ensure_ascii=False)
+def marks(event_id: int, lines: Sequence[Line], why: Sequence[ReasonView]) -> Marks:
+    """Return what points at the fields of one event; ``why`` are its own reasons."""
+    return marks_of(event_id, lines, _named(why))
+
+
+def _named(why: Sequence[ReasonView]) -> list[tuple[str, Sequence[str]]]:
+    return [(reason.text, reason.fields) for reason in why]
+
+
+def _tree(top: EventView | None, lines: Sequence[Line], why: Sequence[ReasonView]) -> FieldTree | None:
+    if top is None or top.event is None:
+        return None
+    return field_tree(top.event, marks(top.event.pk, lines, why))
+
+
+def _techniques(alert: Alert, told: Explained | None) -> list[TechniqueChip]:
+    by_rule = texts(alert.techniques)
+    return technique_chips(by_rule, told.view.techniques if told and told.view else [])
 
 
 def reasons(rows: object) -> list[ReasonView]:
@@ -282,50 +283,4 @@ def _findings(alert: Alert) -> list[Finding]:
         )
         for row in rows
         if isinstance(row, dict)
-    ]
-
-
-def _timeline(alert: Alert, anchor: dt.datetime) -> Timeline:
-    """Read the entity's events around a time: two queries, or none without an entity."""
-    half = dt.timedelta(minutes=TIMELINE_MINUTES)
-    start, end = anchor - half, anchor + half
-    if not alert.entity:
-        return Timeline([], [], 0, False, anchor, start, end, 0)
-    rows = Event.objects.filter(entity=alert.entity, timestamp__gte=start, timestamp__lte=end).order_by("timestamp")
-    points = list(rows.values_list("timestamp", "flagged", "id")[:TIMELINE_POINTS])
-    nearest = sorted(points, key=lambda point: (not point[1], abs(point[0] - anchor)))[:TIMELINE_ROWS]
-    shown = Event.objects.defer("reasons").in_bulk([point[2] for point in nearest])
-    bins = _bins([(stamp, flagged) for stamp, flagged, _ in points], start)
-    return Timeline(
-        rows=sorted(shown.values(), key=lambda event: (event.timestamp, event.pk)),
-        bins=bins,
-        total=len(points),
-        capped=len(points) == TIMELINE_POINTS,
-        anchor=anchor,
-        start=start,
-        end=end,
-        highest=max((one.count for one in bins), default=0),
-    )
-
-
-def _bins(points: list[tuple[dt.datetime, bool]], start: dt.datetime) -> list[Bin]:
-    width = dt.timedelta(minutes=2 * TIMELINE_MINUTES) / STRIP_BINS
-    counts, flagged = [0] * STRIP_BINS, [0] * STRIP_BINS
-    for stamp, is_flagged in points:
-        index = min(int((stamp - start) / width), STRIP_BINS - 1)
-        counts[index] += 1
-        flagged[index] += is_flagged
-    highest = max(counts, default=0) or 1
-    step = 600 / STRIP_BINS
-    return [
-        Bin(
-            x=index * step + 0.5,
-            y=round(36 - max(2.0, 34 * count / highest), 1),
-            height=round(max(2.0, 34 * count / highest), 1),
-            count=count,
-            flagged=flagged[index],
-            starts_at=start + index * width,
-        )
-        for index, count in enumerate(counts)
-        if count
     ]

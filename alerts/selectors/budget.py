@@ -1,11 +1,12 @@
 """The alert budget in words and as a curve, for the page and the command alike.
 
-Handed: a forecast. Hands on: whole sentences, and the points of a small chart. What is not measured says so.
+Handed: a forecast. Hands on: whole sentences, and a chart. What is not measured says so.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from alerts.selectors.charts import Chart, Series
 from triage.contracts import Rate
 from triage.learning import budget
 from triage.learning.budget import Estimate, Wishes
@@ -17,9 +18,8 @@ BINDING = {
     "usd": "the money for explanations",
     "false discoveries": "the share of false discoveries",
 }
-#: Points of the curve.
+#: Steps of the curve.
 POINTS = 40
-WIDTH, HEIGHT = 400.0, 120.0
 
 
 def sentences(found: Any) -> list[str]:
@@ -62,20 +62,29 @@ def rate(found: Rate | Estimate | None) -> str:
     )
 
 
-def curve(days: Sequence[Sequence[float]], threshold: float) -> dict[str, Any]:
-    """Return the points of alerts a day against the threshold, and where the chosen one is, in chart units."""
-    scores = sorted(score for day in days for score in day)
-    if len(scores) < 2 or scores[0] == scores[-1]:
-        return {"points": "", "x": None, "low": None, "high": None, "most": None}
-    low, high = min(scores[0], threshold), scores[-1]
-    most = budget.alerts_per_day(days, low).value or 1.0
-    points = []
-    for number in range(POINTS + 1):
-        at = low + (high - low) * number / POINTS
-        count = sum(score > at for score in scores) / len(days)
-        points.append(f"{WIDTH * number / POINTS:.1f},{HEIGHT * (1 - count / most):.1f}")
-    place = WIDTH * min((threshold - low) / (high - low), 1.0)
-    return {"points": " ".join(points), "x": round(place, 1), "low": low, "high": high, "most": most}
+def curve(days: Sequence[Sequence[float]], threshold: float) -> Chart | None:
+    """Return alerts a day against the threshold, and where the chosen one is; None when every score is the same."""
+    scores = [score for day in days for score in day]
+    if len(scores) < 2 or min(scores) == max(scores):
+        return None
+    low, high = min(*scores, threshold), max(scores)
+    at = [low + (high - low) * number / POINTS for number in range(POINTS + 1)]
+    found = [budget.alerts_per_day(days, point) for point in at]
+    series = Series(
+        "alerts a day",
+        [estimate.value for estimate in found],
+        draw="area",
+        low=[estimate.low for estimate in found],
+        high=[estimate.high for estimate in found],
+    )
+    return Chart(
+        title="Alerts a day by threshold, with 95 % intervals",
+        x=[float(f"{point:.6g}") for point in at],
+        series=[series],
+        time=False,
+        x_label="threshold",
+        marks=[(min(threshold, high), "chosen")],
+    )
 
 
 def standing() -> AlertPolicy | None:

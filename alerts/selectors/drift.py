@@ -88,7 +88,17 @@ def _aspect(kind: AlarmKind, judged: dict[str, Any] | None) -> Aspect:
     name = str(kind.label)
     if judged is None:
         return Aspect(name, None, "not judged yet")
-    if judged["level"] is None:
+    share = aspect_share(judged)
+    if share is None:
         return Aspect(name, None, "changes too much by itself to be judged")
-    share = math.log1p(judged["evidence"]) / math.log1p(judged["level"])
-    return Aspect(name, round(100 * min(share, 1.0)))
+    return Aspect(name, round(100 * share))
+
+
+def aspect_share(judged: dict[str, Any] | None) -> float | None:
+    """Return how far an aspect's evidence has come on its way to an alarm, 0 to 1 on a log scale.
+
+    None = not judged, yet or at all.
+    """
+    if judged is None or judged["level"] is None:
+        return None
+    return min(math.log1p(judged["evidence"]) / math.log1p(judged["level"]), 1.0)

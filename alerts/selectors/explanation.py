@@ -5,8 +5,9 @@ are JSON that other rooms wrote, partly a language model and its endpoint, so th
 is trusted to be there. What is unknown is None, never 0.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from alerts.models import Alert, Explanation
@@ -40,7 +41,8 @@ STATUSES = frozenset({GROUNDED, MISCITED, STRUCK})
 class ClaimView:
     """One sentence, the numbers of the evidence lines it rests on, and those that do not exist.
 
-    ``status`` is grounded, miscited or struck, and empty where nothing was checked.
+    ``status`` is grounded, miscited or struck, and empty where nothing was checked. ``position`` counts the claims of
+    an explanation from 1.
     """
 
     text: str
@@ -48,6 +50,7 @@ class ClaimView:
     missing: list[int]
     status: str = ""
     problems: tuple[str, ...] = ()
+    position: int = 0
 
     @property
     def stands(self) -> bool:
@@ -105,6 +108,16 @@ class ExplanationView:
     call: dict[str, Any] | None
     cost: Cost | None
     failure: str
+
+    @property
+    def happened(self) -> list[Section]:
+        """What happened, where anything is said of it."""
+        return [section for section in self.sections if section.heading == SECTIONS[0][0]]
+
+    @property
+    def assessed(self) -> list[Section]:
+        """The sections that say what to make of it."""
+        return [section for section in self.sections if section.heading != SECTIONS[0][0]]
 
     @property
     def grounding(self) -> dict[str, Any] | None:
@@ -187,7 +200,8 @@ def _view(alert: Alert, row: Explanation, *, reviewed: bool, failed: Sequence[Ex
     answer = row.answer if isinstance(row.answer, dict) else {}
     lines = [line for line in row.evidence if isinstance(line, dict)] if isinstance(row.evidence, list) else []
     numbers = {number for line in lines if isinstance(number := line.get("number"), int)}
-    sections = [Section(heading, _claims(answer.get(key), numbers)) for heading, key in SECTIONS]
+    positions = count(1)
+    sections = [Section(heading, _claims(answer.get(key), numbers, positions)) for heading, key in SECTIONS]
     claims = [claim for section in sections for claim in section.claims]
     grounding = object_at(row.details, "grounding")
     changed = stale(alert, row)
@@ -212,7 +226,7 @@ def _view(alert: Alert, row: Explanation, *, reviewed: bool, failed: Sequence[Ex
     )
 
 
-def _claims(rows: object, numbers: set[int]) -> list[ClaimView]:
+def _claims(rows: object, numbers: set[int], positions: Iterator[int]) -> list[ClaimView]:
     views = []
     for row in rows if isinstance(rows, list) else []:
         if not isinstance(row, dict):
@@ -227,6 +241,7 @@ def _claims(rows: object, numbers: set[int]) -> list[ClaimView]:
                 missing=[n for n in points if n not in numbers],
                 status=status if isinstance(status, str) and status in STATUSES else "",
                 problems=tuple(texts(row.get("problems"))),
+                position=next(positions),
             )
         )
     return views

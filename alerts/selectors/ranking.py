@@ -5,6 +5,7 @@ the newest verdict of a person counts (see :mod:`alerts.selectors.labels`); auto
 audits are neither learned from nor ranked.
 """
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
@@ -42,6 +43,11 @@ def newest_verdict_id() -> int:
 def verdicts_after(verdict_id: int) -> int:
     """Return how many verdicts of people came after one."""
     return Verdict.standing.filter(decided_by=DecidedBy.PERSON, id__gt=verdict_id).count()
+
+
+def withdrawn_after(moment: dt.datetime) -> bool:
+    """Return whether a person has taken a verdict back since."""
+    return Verdict.objects.filter(decided_by=DecidedBy.PERSON, withdrawn_at__gt=moment).exists()
 
 
 def decided() -> list[Decided]:

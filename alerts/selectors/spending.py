@@ -163,16 +163,31 @@ def spend(now: dt.datetime | None = None) -> Spend:
     today = now.astimezone(dt.UTC).date()
     day, month = periods(today)
     blocks = {(row.scope, row.period): row for row in SpendBlock.objects.filter(period__in=(day, month))}
+    of_day, of_month = _common(blocks, day, month)
     calls = LlmCall.objects.filter(day__gte=today.replace(day=1), day__lte=today)
     total = cost_of(calls)
     return Spend(
         at=now,
-        day=_cap(blocks, ALL, "Today", day, microusd(settings.LLM_DAILY_BUDGET_USD)),
-        month=_cap(blocks, ALL, "This month", month, microusd(settings.LLM_MONTHLY_BUDGET_USD)),
+        day=of_day,
+        month=of_month,
         sources=_sources(blocks, day),
         total=total,
         lines=_lines(calls),
         per_alert=_per_alert(now, total),
+    )
+
+
+def caps(now: dt.datetime | None = None) -> tuple[Cap, Cap]:
+    """Return today's and this month's money over all sources: one query."""
+    day, month = periods((now or timezone.now()).astimezone(dt.UTC).date())
+    rows = SpendBlock.objects.filter(scope=ALL, period__in=(day, month))
+    return _common({(row.scope, row.period): row for row in rows}, day, month)
+
+
+def _common(blocks: dict[tuple[str, str], SpendBlock], day: str, month: str) -> tuple[Cap, Cap]:
+    return (
+        _cap(blocks, ALL, "Today", day, microusd(settings.LLM_DAILY_BUDGET_USD)),
+        _cap(blocks, ALL, "This month", month, microusd(settings.LLM_MONTHLY_BUDGET_USD)),
     )
 
 
@@ -281,8 +296,9 @@ def _per_alert(now: dt.datetime, total: CostSum) -> PerAlert:
     """Return the month's cost per alert that a model's answer explains."""
     first = now.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     explained = Explanation.objects.filter(created_at__gte=first, failure="").exclude(purpose="").order_by()
-    n = explained.values("alert_id").distinct().count()
-    asked = explained.filter(inherited=False).values("alert_id")
-    inherited = explained.filter(inherited=True).exclude(alert_id__in=asked).values("alert_id").distinct().count()
+    found = explained.aggregate(
+        all=Count("alert_id", distinct=True), asked=Count("alert_id", distinct=True, filter=Q(inherited=False))
+    )
+    n = found["all"]
     complete = not total.unknown and not total.under_way
-    return PerAlert(total.usd / n if n and total.usd is not None else None, n, inherited, complete)
+    return PerAlert(total.usd / n if n and total.usd is not None else None, n, n - found["asked"], complete)

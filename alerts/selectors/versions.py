@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from alerts.selectors import drift_charts
 from triage import shadow_figures
 from triage.learning import shadow_gate
 from triage.models import LearnState, ModelStatus, ModelVersion
@@ -65,6 +66,7 @@ def shadow_of(row: ModelVersion) -> dict[str, Any] | None:
         "rates": rates,
         "differing": [(label, _paired(found.get(key))) for label, key in _LABELLED if _paired(found.get(key))],
         "confidence": shadow_gate.CONFIDENCE * 100,
+        "chart": drift_charts.shadow(row) if row.status == ModelStatus.CANDIDATE else None,
     }
 
 

@@ -169,6 +169,7 @@ def _claim(alert_id: int) -> Claimed | None:
     taken = (
         Alert.objects.filter(_free(), pk=alert_id)
         .exclude(origin=AlertOrigin.BLIND_AUDIT)
+        .exclude(status=AlertStatus.MUTED)
         .update(
             explanation_state=ExplanationState.RUNNING,
             explanation_lease_until=lease_until,

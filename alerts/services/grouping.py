@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 
 from alerts import grouping
 from alerts.models import Alert, AlertEvent, AlertStatus, AlertTechnique
-from alerts.services import audit, ranking, severity
+from alerts.services import audit, muting, ranking, severity
 from triage import documents, state
 from triage.models import Event
 
@@ -127,17 +127,19 @@ def _place(events: Sequence[Event]) -> None:
         groups[grouping.fingerprint(flagged_event(event))].append(event)
     open_alerts = _open_alerts(sorted(groups))
     touched: list[int] = []
+    mutes = muting.Judge.now()
     for fingerprint in sorted(groups):
         alert = open_alerts.get(fingerprint)
         members = groups[fingerprint]
         if alert is None:
-            alert = _open(fingerprint, members)
+            alert = _open(fingerprint, members, mutes)
         else:
-            _extend(alert, members)
+            _extend(alert, members, mutes)
         AlertEvent.objects.bulk_create([_link(alert, event) for event in members], batch_size=CHUNK)
         techniques = [AlertTechnique(alert=alert, technique_id=one) for one in alert.techniques]
         AlertTechnique.objects.bulk_create(techniques, ignore_conflicts=True)
         touched.append(alert.pk)
+    mutes.write()
     transaction.on_commit(partial(ranking.rank_alerts, alert_ids=touched), robust=True)
 
 
@@ -165,7 +167,7 @@ def _strength(event: Event) -> tuple[bool, float]:
     return (event.score is not None, event.score or 0.0)
 
 
-def _open(fingerprint: str, events: Sequence[Event]) -> Alert:
+def _open(fingerprint: str, events: Sequence[Event], mutes: muting.Judge) -> Alert:
     """Open an alert, described by its strongest event."""
     top = max(events, key=_strength)
     described = flagged_event(top)
@@ -186,8 +188,11 @@ def _open(fingerprint: str, events: Sequence[Event]) -> Alert:
         last_seen_at=top.timestamp,
     )
     _absorb(alert, events)
+    mutes.judge(alert)
     alert.save()
     details = {"events": len(events), "severity": alert.severity, "fingerprint": fingerprint}
+    if alert.mute_rule_id:
+        details["mute_rule"] = alert.mute_rule_id
     audit.record_automation(action="alert.opened", automation=AUTOMATION, alert=alert, details=details)
     return alert
 
@@ -203,8 +208,9 @@ def _kind(described: grouping.FlaggedEvent) -> dict[str, str]:
     }
 
 
-def _extend(alert: Alert, events: Sequence[Event]) -> None:
+def _extend(alert: Alert, events: Sequence[Event], mutes: muting.Judge) -> None:
     _absorb(alert, events)
+    mutes.judge(alert)
     alert.revision += 1
     alert.save()
 

@@ -112,6 +112,9 @@ def is_due() -> bool:
     last = selected.newest()
     if last is None:
         return len(labels.alert_labels()) >= ranking.MIN_LABELS
+    withdrawn = last.status != RankingStatus.RETIRED and selected.withdrawn_after(last.created_at)
+    if withdrawn and len(labels.alert_labels()) < last.n_labels:
+        return True  # some of what it learned from says nothing any more
     new = selected.verdicts_after(last.last_verdict_id)
     age = (timezone.now() - last.created_at).total_seconds()
     return new >= NEW_VERDICTS or (new > 0 and age >= MAX_AGE_SECONDS)
@@ -125,6 +128,7 @@ def learn() -> Learned:
     last_verdict_id = selected.newest_verdict_id()
     outcome = ranking.fit_ranker(selected.decided())
     if outcome.report["n"] < ranking.MIN_LABELS:
+        _retire_unfounded(outcome)
         return Learned(None, outcome)
     try:
         with transaction.atomic():
@@ -142,8 +146,8 @@ def _keep(outcome: ranking.Outcome, last_verdict_id: int) -> RankingModel:
     state = "" if outcome.ranker is None else ranking.dump(outcome.ranker.state()).decode()
     sha256 = hashlib.sha256(state.encode()).hexdigest() if state else ""
     if active and state and active.state_sha256 == sha256:
-        active.last_verdict_id = last_verdict_id
-        active.save(update_fields=["last_verdict_id"])
+        active.last_verdict_id, active.n_labels = last_verdict_id, outcome.report["n"]
+        active.save(update_fields=["last_verdict_id", "n_labels"])
         return active
     if active and (state or outcome.harmful):
         active.status = RankingStatus.RETIRED
@@ -158,6 +162,19 @@ def _keep(outcome: ranking.Outcome, last_verdict_id: int) -> RankingModel:
     )
     _record(model, active, outcome)
     return model
+
+
+def _retire_unfounded(outcome: ranking.Outcome) -> None:
+    """Let no ranking stand whose verdicts were taken back until too few were left to learn from."""
+    with transaction.atomic():
+        active = RankingModel.objects.select_for_update().filter(status=RankingStatus.ACTIVE).first()
+        if active is None or active.n_labels <= outcome.report["n"]:
+            return
+        active.status = RankingStatus.RETIRED
+        active.save(update_fields=["status"])
+        details = {"ranking": active.pk, "verdicts": outcome.report["n"], "learned_from": active.n_labels}
+        audit.record_automation(action="ranking.retired", automation=AUTOMATION, details=details)
+    forget()
 
 
 def _record(model: RankingModel, active: RankingModel | None, outcome: ranking.Outcome) -> None:

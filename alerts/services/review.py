@@ -1,30 +1,25 @@
-"""Review: what people (and scripts) decide about alerts.
+"""Review: what people (and scripts) decide about one alert.
 
 Handed: an alert's id, what is to change, who asks, and the revision they were looking at. Hands on: the
-changed alert. Every function is one transaction with one audit entry per alert; a write that names an
-older revision changes nothing and raises :class:`StaleAlertError` with the alert as it is now.
+changed alert. Every function is one transaction with one audit entry, and, for a person's change, an action that
+:mod:`alerts.services.undo` can take back; a write that names an older revision changes nothing and raises
+:class:`StaleAlertError` with the alert as it is now.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import datetime as dt
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
-from alerts.models import Alert, AlertStatus, AuditEntry, DecidedBy, Verdict, VerdictValue
-from alerts.services import clusters
+from alerts.models import ActionKind, Alert, AlertStatus, AuditEntry, DecidedBy, ReviewAction, Verdict, VerdictValue
+from alerts.services import actions, clusters
+from alerts.services.actions import Actor, Change, ReviewError, State, actor_of
 from triage.models import User
 
-MAX_NOTE_CHARACTERS = 10_000
-MAX_BULK = 10_000
-#: Rows per statement in a bulk decision; below SQLite's limit of bound variables.
-CHUNK = 500
-
-
-class ReviewError(ValueError):
-    """The request makes no sense (unknown verdict, note too long); nothing was changed."""
+__all__ = ["AlreadyOpenError", "ReviewError", "StaleAlertError"]
+MAX_NOTE_CHARACTERS = actions.MAX_NOTE_CHARACTERS
+WITHDRAWN = "withdrawn"
 
 
 class StaleAlertError(Exception):
@@ -39,46 +34,6 @@ class AlreadyOpenError(Exception):
     """The alert cannot be reopened: a newer alert with its fingerprint is open. Nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class BulkResult:
-    """What a bulk decision did: ids decided, and ids skipped with the reason."""
-
-    decided: tuple[int, ...]
-    skipped: tuple[tuple[int, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who decides: a person with a user row, or a named automation without one."""
-
-    name: str
-    kind: str
-    user: User | None
-
-
-def _actor(user: User | None, decided_by: str, automation: str) -> Actor:
-    if decided_by == DecidedBy.PERSON:
-        if user is None:
-            raise ReviewError("a person's decision needs the person")
-        return Actor(name=user.get_username(), kind=DecidedBy.PERSON, user=user)
-    if decided_by != DecidedBy.AUTOMATION or user is not None or not automation:
-        raise ReviewError("an automation's decision needs the automation's name and no person")
-    return Actor(name=automation[:150], kind=DecidedBy.AUTOMATION, user=None)
-
-
-def _check(value: str, note: str) -> str:
-    """Return the note without NULs; raise :class:`ReviewError` for an unknown verdict or a long note."""
-    if value not in VerdictValue.values:
-        raise ReviewError(f"unknown verdict {value[:40]!r}; one of {', '.join(VerdictValue.values)}")
-    return _check_note(note)
-
-
-def _check_note(note: str) -> str:
-    if len(note) > MAX_NOTE_CHARACTERS:
-        raise ReviewError(f"the note has {len(note)} characters; at most {MAX_NOTE_CHARACTERS}")
-    return note.replace("\0", "")
-
-
 def _locked(alert_id: int, expected_revision: int | None) -> Alert:
     """Return the alert, locked until the transaction ends; refuse when its revision has moved on."""
     alert = Alert.objects.select_for_update().get(pk=alert_id)
@@ -87,11 +42,23 @@ def _locked(alert_id: int, expected_revision: int | None) -> Alert:
     return alert
 
 
-def _save(alert: Alert, fields: list[str], *, actor: Actor, action: str, details: dict[str, Any]) -> Alert:
+def _save(
+    alert: Alert, before: State, *, actor: Actor, action: str, details: dict[str, Any], now: dt.datetime
+) -> State:
+    """Store a changed alert with its audit entry; return the columns that changed."""
+    if actor.user is not None and alert.first_action_at is None:
+        alert.first_action_at = now
+    after = {name: value for name, value in actions.state_of(alert).items() if value != before[name]}
     alert.revision += 1
+    fields = [name.removesuffix("_id") for name in after]
     alert.save(update_fields=[*fields, "revision", "updated_at"])
     AuditEntry.objects.create(actor=actor.name, actor_kind=actor.kind, action=action, alert=alert, details=details)
-    return alert
+    return after
+
+
+def _keep(alert: Alert, before: State, after: State, *, user: User, kind: str, value: str) -> ReviewAction:
+    change = Change(alert.pk, before, after, alert.revision)
+    return actions.keep(user=user, kind=kind, value=value, changes=[change])
 
 
 def record_verdict(
@@ -109,84 +76,74 @@ def record_verdict(
     ``expected_revision`` is the revision the decider saw (None: do not compare). Raises
     :class:`StaleAlertError`, :class:`ReviewError`, or ``Alert.DoesNotExist``.
     """
-    note = _check(value, note)
-    actor = _actor(user, decided_by, automation)
+    actions.check_verdict(value)
+    note = actions.checked_note(note)
+    actor = actor_of(user, decided_by, automation)
+    now = timezone.now()
     with transaction.atomic():
         alert = _locked(alert_id, expected_revision)
-        before = alert.status
+        before = actions.state_of(alert)
         if value != VerdictValue.UNDETERMINED:
             alert.status = AlertStatus.CLOSED
+            alert.decided_at = now if user is not None else alert.decided_at
         verdict = Verdict.objects.create(alert=alert, value=value, note=note, decided_by=actor.kind, user=actor.user)
-        details = {"value": value, "verdict_id": verdict.pk, "status": [before, alert.status], "note": bool(note)}
-        _save(alert, ["status"], actor=actor, action="verdict", details=details)
+        details = {"value": value, "verdict_id": verdict.pk}
+        details |= {"status": [before["status"], alert.status], "note": bool(note)}
+        after = _save(alert, before, actor=actor, action="verdict", details=details, now=now)
         if user is not None:
+            change = Change(alert.pk, before, after, alert.revision, verdict.pk)
+            actions.keep(user=user, kind=ActionKind.VERDICT, value=value, changes=[change])
             clusters.contradict(alert_ids=[alert.pk], value=value)
     return verdict
-
-
-def record_verdicts(
-    *,
-    alert_ids: Iterable[int],
-    value: str,
-    note: str = "",
-    user: User | None,
-    decided_by: str = DecidedBy.PERSON,
-    automation: str = "",
-) -> BulkResult:
-    """Record one decision for many open alerts in one transaction; closed and unknown ones are skipped.
-
-    At most 10,000 ids; more raise :class:`ReviewError` rather than being cut off silently.
-    """
-    note = _check(value, note)
-    actor = _actor(user, decided_by, automation)
-    wanted = list(dict.fromkeys(alert_ids))
-    if len(wanted) > MAX_BULK:
-        raise ReviewError(f"{len(wanted)} alerts in one request; at most {MAX_BULK}")
-    decided: list[int] = []
-    skipped: list[tuple[int, str]] = []
-    with transaction.atomic():
-        for start in range(0, len(wanted), CHUNK):
-            _decide_chunk(wanted[start : start + CHUNK], value, note, actor, decided, skipped)
-    return BulkResult(decided=tuple(decided), skipped=tuple(skipped))
-
-
-def _decide_chunk(
-    ids: list[int], value: str, note: str, actor: Actor, decided: list[int], skipped: list[tuple[int, str]]
-) -> None:
-    statuses = dict(Alert.objects.select_for_update().filter(pk__in=ids).values_list("pk", "status"))
-    for identifier in ids:
-        if statuses.get(identifier) == AlertStatus.OPEN:
-            decided.append(identifier)
-        else:
-            skipped.append((identifier, "no such alert" if identifier not in statuses else "already closed"))
-    taken = [identifier for identifier in ids if statuses.get(identifier) == AlertStatus.OPEN]
-    status = AlertStatus.OPEN if value == VerdictValue.UNDETERMINED else AlertStatus.CLOSED
-    Verdict.objects.bulk_create(
-        Verdict(alert_id=pk, value=value, note=note, decided_by=actor.kind, user=actor.user) for pk in taken
-    )
-    AuditEntry.objects.bulk_create(
-        AuditEntry(
-            alert_id=pk,
-            actor=actor.name,
-            actor_kind=actor.kind,
-            action="verdict",
-            details={"value": value, "status": ["open", status], "note": bool(note), "bulk": True},
-        )
-        for pk in taken
-    )
-    Alert.objects.filter(pk__in=taken).update(status=status, revision=F("revision") + 1, updated_at=timezone.now())
-    if actor.user is not None:
-        clusters.contradict(alert_ids=taken, value=value)
 
 
 def assign(*, alert_id: int, assignee: User | None, user: User, expected_revision: int | None) -> Alert:
     """Give the alert to a person, or to nobody. Raises :class:`StaleAlertError`."""
     with transaction.atomic():
         alert = _locked(alert_id, expected_revision)
-        before = alert.assignee.get_username() if alert.assignee else None
+        before = actions.state_of(alert)
+        details = {"from": alert.assignee.get_username() if alert.assignee else None}
+        details |= {"to": assignee.get_username() if assignee else None}
         alert.assignee = assignee
-        details = {"from": before, "to": assignee.get_username() if assignee else None}
-        return _save(alert, ["assignee"], actor=_actor(user, DecidedBy.PERSON, ""), action="assign", details=details)
+        after = _save(alert, before, actor=actor_of(user), action="assign", details=details, now=timezone.now())
+        _keep(alert, before, after, user=user, kind=ActionKind.ASSIGN, value=details["to"] or "")
+    return alert
+
+
+def escalate(*, alert_id: int, user: User, expected_revision: int | None, note: str = "") -> Alert:
+    """Ask for somebody senior: the alert goes to the top of the queue and belongs to nobody.
+
+    Raises :class:`ReviewError` for a closed or an escalated alert, and :class:`StaleAlertError`.
+    """
+    note = actions.checked_note(note)
+    with transaction.atomic():
+        alert = _locked(alert_id, expected_revision)
+        if alert.status == AlertStatus.CLOSED:
+            raise ReviewError("a closed alert cannot be escalated; reopen it first")
+        if alert.escalated_at is not None:
+            raise ReviewError("it is escalated already")
+        before, now = actions.state_of(alert), timezone.now()
+        details = {"from": alert.assignee.get_username() if alert.assignee else None, "note": note}
+        alert.escalated_at, alert.escalated_by, alert.assignee = now, user, None
+        if alert.status == AlertStatus.MUTED:
+            alert.status, alert.mute_rule = AlertStatus.OPEN, None  # nobody senior would see it
+        after = _save(alert, before, actor=actor_of(user), action="escalate", details=details, now=now)
+        _keep(alert, before, after, user=user, kind=ActionKind.ESCALATE, value="")
+    return alert
+
+
+def withdraw_escalation(*, alert_id: int, user: User, expected_revision: int | None) -> Alert:
+    """Take an escalation back. Raises :class:`ReviewError` when there is none, and :class:`StaleAlertError`."""
+    with transaction.atomic():
+        alert = _locked(alert_id, expected_revision)
+        if alert.escalated_at is None:
+            raise ReviewError("it is not escalated")
+        before = actions.state_of(alert)
+        alert.escalated_at, alert.escalated_by = None, None
+        actor, now = actor_of(user), timezone.now()
+        after = _save(alert, before, actor=actor, action="withdraw_escalation", details={}, now=now)
+        _keep(alert, before, after, user=user, kind=ActionKind.ESCALATE, value=WITHDRAWN)
+    return alert
 
 
 def reopen(*, alert_id: int, user: User, expected_revision: int | None) -> Alert:
@@ -195,22 +152,26 @@ def reopen(*, alert_id: int, user: User, expected_revision: int | None) -> Alert
         alert = _locked(alert_id, expected_revision)
         if alert.status != AlertStatus.CLOSED:
             return alert
-        alert.status = AlertStatus.OPEN
+        before = actions.state_of(alert)
+        alert.status, alert.decided_at = AlertStatus.OPEN, None
         try:
             with transaction.atomic():
                 alert.save(update_fields=["status"])
         except IntegrityError as error:
             raise AlreadyOpenError(f"a newer alert like alert {alert_id} is open; decide on that one") from error
-        return _save(alert, ["status"], actor=_actor(user, DecidedBy.PERSON, ""), action="reopen", details={})
+        after = _save(alert, before, actor=actor_of(user), action="reopen", details={}, now=timezone.now())
+        _keep(alert, before, after, user=user, kind=ActionKind.REOPEN, value="")
+    return alert
 
 
 def add_note(*, alert_id: int, text: str, user: User) -> AuditEntry:
     """Write a note into the alert's history. Changes nothing else, so no revision is compared."""
-    text = _check_note(text).strip()
+    text = actions.checked_note(text).strip()
     if not text:
         raise ReviewError("the note is empty")
     with transaction.atomic():
         alert = _locked(alert_id, None)
+        Alert.objects.filter(pk=alert.pk, first_action_at=None).update(first_action_at=timezone.now())
         return AuditEntry.objects.create(
             actor=user.get_username(), actor_kind=DecidedBy.PERSON, action="note", alert=alert, details={"text": text}
         )

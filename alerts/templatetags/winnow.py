@@ -5,18 +5,23 @@ Handed: values of the selectors. Hands on: plain text; escaping stays with the t
 
 import datetime as dt
 import math
+from urllib.parse import urlencode
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 
 from alerts.models import Alert
 from alerts.selectors.alert import is_blind
 from alerts.selectors.spending import dollars
 from alerts.text import defanged, elided, visible
+from triage import ecs
 from triage.contracts import Rate
 
 register = template.Library()
 
+#: Kinds of entities that have a page.
+ENTITY_KINDS = frozenset(kind for _, kind in ecs.ENTITY_FIELDS)
 #: Sentences of explanations are capped at 600 characters where they are made.
 MAX_SENTENCE = 1000
 
@@ -153,12 +158,12 @@ def number(value: float | None, digits: int = 3) -> str:
 def share(percent: float | None) -> str:
     """Return a percentage for a table: never 100 % while something is missing, never 0 % while something is there.
 
-    >>> share(99.98), share(100.0), share(0.004), share(0.0), share(12.34)
-    ('>99.9 %', '100 %', '<0.1 %', '0 %', '12.3 %')
+    >>> share(99.98), share(100.0), share(0.004), share(0.0), share(12.34), share(129.4)
+    ('>99.9 %', '100 %', '<0.1 %', '0 %', '12.3 %', '129 %')
     """
     if percent is None:
         return "not measured"
-    if percent in (0.0, 100.0):
+    if percent == 0.0 or percent >= 100.0:
         return f"{percent:.0f} %"
     if percent > 99.9:
         return ">99.9 %"
@@ -187,3 +192,40 @@ def rate(measured: Rate | None) -> str:
 def words(name: str) -> str:
     """Return a code name as words."""
     return str(name).replace("_", " ")
+
+
+@register.filter
+def severity_word(rank: int) -> str:
+    """Return the severity of a rank, 0 (info) to 4 (critical)."""
+    return ecs.SEVERITIES[rank]
+
+
+@register.filter
+def entity_url(key: str) -> str:
+    """Return the address of the page of ``kind:name``; empty for what has none."""
+    kind, _, name = str(key).partition(":")
+    if kind not in ENTITY_KINDS or not name:
+        return ""
+    return f"{reverse('entity', args=[kind])}?{urlencode({'name': name})}"
+
+
+@register.simple_tag
+def shade(value: int, highest: int) -> int:
+    """Return how dark a cell of a heat map is, 0 (nothing) to 4."""
+    return 0 if not value or not highest else max(1, math.ceil(4 * value / highest))
+
+
+@register.filter
+def plural_kind(kind: str) -> str:
+    """Return the plural of a kind of entity.
+
+    >>> plural_kind("address"), plural_kind("user")
+    ('addresses', 'users')
+    """
+    return f"{kind}{'es' if kind.endswith('s') else 's'}"
+
+
+@register.filter
+def quoted(text: object) -> str:
+    """Return a text as one value of the event search."""
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
 from alerts.models import Alert
@@ -19,7 +19,9 @@ from alerts.selectors import queue
 from alerts.selectors.alert import AlertPage, alert_page, is_blind
 from alerts.selectors.explanation import ExplanationView
 from alerts.selectors.queue import FilterError, QueueFilter
-from alerts.services import review
+from alerts.selectors.queue_filter import PARAMETERS
+from alerts.services import actions, bulk, review
+from alerts.services.bulk import CountChangedError, Matching, Numbers
 from triage import documents
 from triage.models import Role, TokenScope, User
 from triage.views.api import ApiError, caller, error_reply
@@ -40,7 +42,7 @@ def api(method: str, role: str, scope: str) -> Callable[[ApiView], ApiView]:
                 user = caller(request, scope)
                 if not has_role(user, role):
                     raise ApiError(403, "forbidden", f"this needs the role {role}")
-                if request.method != method:
+                if request.method not in (method, "HEAD" if method == "GET" else method):
                     raise ApiError(405, "method_not_allowed", f"only {method}")
                 return view(request, user, *args, **kwargs)
             except ApiError as error:
@@ -148,12 +150,12 @@ def _detail(shown: AlertPage) -> dict[str, Any]:
 
 
 @api("GET", Role.VIEWER, TokenScope.READ)
-def alert_list(request: HttpRequest, _user: User) -> JsonResponse:
+def alert_list(request: HttpRequest, user: User) -> JsonResponse:
     """List alerts in the queue's order: ``status``, ``severity``, ``source``, ``q``, ``limit``, ``cursor``."""
     limit = request.GET.get("limit", "50")
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_PAGE):
         raise ApiError(400, "bad_parameter", f"limit: 1 to {MAX_PAGE}")
-    wanted = QueueFilter.read(request.GET)
+    wanted = QueueFilter.read(request.GET, user)
     found = queue.page(wanted, cursor=request.GET.get("cursor", ""), size=int(limit))
     return JsonResponse({"alerts": [_summary(alert) for alert in found.alerts], "next": found.next_cursor or None})
 
@@ -195,7 +197,7 @@ def alert_verdict(request: HttpRequest, user: User, alert_id: int) -> JsonRespon
         raise ApiError(400, "bad_parameter", "revision must be a whole number")
     try:
         review.record_verdict(alert_id=alert_id, value=value, note=note, user=user, expected_revision=revision)
-    except review.ReviewError as error:
+    except actions.ReviewError as error:
         raise ApiError(400, "bad_parameter", str(error)) from error
     except review.StaleAlertError as error:
         current = Alert.objects.select_related("source", "assignee").get(pk=alert_id)
@@ -206,15 +208,64 @@ def alert_verdict(request: HttpRequest, user: User, alert_id: int) -> JsonRespon
 
 @api("POST", Role.ANALYST, TokenScope.WRITE)
 def alert_bulk(request: HttpRequest, user: User) -> JsonResponse:
-    """Record one verdict for many: ``{"ids": [...], "value", "note"?}`` -> ids decided and skipped (with why)."""
+    """Record one verdict for many, by number or by the queue's filter; say what was decided and skipped, and why.
+
+    ``{"ids": [...], "value", "note"?}``, or ``{"filter": {"severity": "low", ...}, "expected_count"?, "up_to"?,
+    "dry_run"?, "value", "note"?}``. A filter that matches more than ``expected_count``, or less than half of it, is
+    refused (409) with the count there is; ``up_to`` leaves alone what came later than that alert.
+    """
     body = _body(request)
+    chosen = _by_filter(body, user) if "filter" in body else _by_number(body)
+    if isinstance(chosen, Matching) and _flag(body, "dry_run"):
+        told = bulk.preview(chosen.wanted)
+        return JsonResponse({"matching": told.count, "up_to": told.up_to, "decided": [], "skipped": []})
     value, note = _decision(body)
+    try:
+        result = bulk.decide(chosen=chosen, value=value, note=note, user=user)
+    except actions.ReviewError as error:
+        raise ApiError(400, "bad_parameter", str(error)) from error
+    except CountChangedError as error:
+        problem = {"code": "count_changed", "message": str(error)}
+        return JsonResponse({"error": problem, "matching": error.count, "up_to": error.up_to}, status=409)
+    skipped = [{"id": identifier, "reason": reason} for identifier, reason in result.skipped]
+    return JsonResponse({"decided": list(result.decided), "skipped": skipped})
+
+
+def _by_number(body: dict[str, Any]) -> Numbers:
     ids = body.get("ids")
     if not isinstance(ids, list) or not all(type(one) is int and 0 < one < 2**63 for one in ids):
         raise ApiError(400, "bad_parameter", "ids must be a list of alert numbers")
-    try:
-        result = review.record_verdicts(alert_ids=ids, value=value, note=note, user=user)
-    except review.ReviewError as error:
-        raise ApiError(400, "bad_parameter", str(error)) from error
-    skipped = [{"id": identifier, "reason": reason} for identifier, reason in result.skipped]
-    return JsonResponse({"decided": list(result.decided), "skipped": skipped})
+    return Numbers.of(ids)
+
+
+def _by_filter(body: dict[str, Any], user: User) -> Matching:
+    """Return what a filter object asks for; one that narrows nothing needs the count, so that nobody closes all."""
+    wanted = body["filter"]
+    if "ids" in body or not isinstance(wanted, dict):
+        raise ApiError(400, "bad_parameter", "filter must be an object, without ids beside it")
+    unknown = [name for name in wanted if name not in PARAMETERS]
+    if unknown:
+        raise ApiError(400, "bad_parameter", f"filter: unknown {unknown[0][:40]!r}; known: {', '.join(PARAMETERS)}")
+    if not all(isinstance(one, str) or type(one) is int for one in wanted.values()):
+        raise ApiError(400, "bad_parameter", "filter: values must be strings or whole numbers")
+    parameters = QueryDict(mutable=True)
+    parameters.update({name: str(one) for name, one in wanted.items()})
+    chosen = Matching(QueueFilter.read(parameters, user), _whole(body, "expected_count"), _whole(body, "up_to"))
+    if not chosen.wanted.narrowed and chosen.count is None and not _flag(body, "dry_run"):
+        raise ApiError(400, "bad_parameter", "filter: one that matches every open alert needs expected_count")
+    return chosen
+
+
+def _whole(body: dict[str, Any], name: str) -> int | None:
+    number = body.get(name)
+    if number is None:
+        return None
+    if type(number) is not int or not 0 <= number < 2**63:
+        raise ApiError(400, "bad_parameter", f"{name} must be a whole number")
+    return number
+
+
+def _flag(body: dict[str, Any], name: str) -> bool:
+    if type(body.get(name, False)) is not bool:
+        raise ApiError(400, "bad_parameter", f"{name} must be true or false")
+    return bool(body.get(name, False))

@@ -3,6 +3,7 @@
 Handed: wishes in a form. Hands on: the forecast's fragment; or, applied, the models page. A look stores nothing.
 """
 
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -16,10 +17,31 @@ from alerts.forms import BudgetForm
 from alerts.permissions import has_role, person, role_required
 from alerts.selectors import budget as words
 from alerts.services import budget
+from alerts.services.budget import History
 from triage.learning.budget import Wishes
 from triage.models import Role
 
 DEFAULT_MINUTES = 5.0
+#: Whoever moves the slider looks at one history for so long (seconds): reading it takes longer than forecasting.
+LOOK_SECONDS = 60.0
+_looked: dict[str, tuple[float, History]] = {}
+
+
+def forget() -> None:
+    """Read the history anew next time."""
+    _looked.clear()
+
+
+def _history() -> History:
+    """Return the history, at most a minute old; raise ``NoHistoryError`` as the service does."""
+    model = words.serving()
+    key = f"{model.pk} {model.version} {model.trained_at.isoformat()}" if model else ""
+    read_at, found = _looked.get(key, (0.0, None))
+    if found is None or time.monotonic() - read_at > LOOK_SECONDS:
+        found = budget.history()
+        _looked.clear()
+        _looked[key] = time.monotonic(), found
+    return found
 
 
 def start() -> dict[str, Any]:
@@ -48,7 +70,7 @@ def budget_forecast(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = start() | {"budget_form": form, "may_run_models": has_role(request.user, Role.LEAD)}
     if wishes is not None:
         try:
-            history = budget.history()
+            history = _history()
             found = budget.forecast(wishes=wishes, found=history)
         except (budget.NoHistoryError, ValueError) as error:
             context["why_not"] = str(error)

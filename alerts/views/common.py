@@ -19,12 +19,20 @@ def is_fragment(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
+def wants_json(request: HttpRequest) -> bool:
+    """Whether a script of the page asked, which shows the answer itself."""
+    return request.headers.get("Accept") == "application/json"
+
+
 def frame(request: HttpRequest, active: str) -> dict[str, Any]:
     """Return the context of the frame: theme, active rail entry, what the person may do."""
     theme = request.COOKIES.get("theme", "")
+    preferences: dict[str, Any] = getattr(request.user, "preferences", {})
     return {
         "theme": theme if theme in THEMES else "",
         "active": active,
+        "density": "roomy" if preferences.get("density") == "roomy" else "",
+        "must_change_password": bool(preferences.get("change_password")),
         "may_decide": has_role(request.user, Role.ANALYST),
         "may_run_sources": has_role(request.user, Role.LEAD),
     }

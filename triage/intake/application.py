@@ -6,15 +6,11 @@ threads that stay, so that its database connections do too; static files are ser
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
-from django.apps import apps
-from django.conf import settings
-from whitenoise import WhiteNoise
 
-from triage.intake import database, errors
+from triage.intake import database, errors, static_files
 from triage.intake.commit import GroupCommit
 from triage.intake.errors import Disconnected, Refusal
 from triage.intake.front import Front
@@ -27,26 +23,11 @@ PAGE_THREADS = 8
 #: Nobody uploads to the pages or the API; their bodies are read into memory: one, and all that arrive together.
 MAX_PAGE_BODY_BYTES = 2**18
 MAX_PAGE_BODIES_BYTES = 2**25
-STATIC_MAX_AGE_SECONDS = 300
 
 TOO_LARGE = json_reply(413, {"error": {"code": "too_large", "message": "The body is too large."}})
 BUSY = json_reply(503, {"error": {"code": "busy", "message": "Try again later."}}, (b"retry-after", b"5"))
 TOO_SLOW = json_reply(408, {"error": {"code": "timeout", "message": "The body did not arrive in time."}})
 PAGE_REFUSALS = {errors.TOO_LARGE: TOO_LARGE, errors.BUSY: BUSY, errors.TIMEOUT: TOO_SLOW}
-
-
-def static_folders() -> list[Path]:
-    """Return the static folder of every app that has one, the admin's among them."""
-    folders = [Path(config.path) / "static" for config in apps.get_app_configs()]
-    return [folder for folder in folders if folder.is_dir()]
-
-
-def with_static_files(django: Any) -> Any:
-    """Return Django with its static files as one WSGI application."""
-    files = WhiteNoise(django, max_age=STATIC_MAX_AGE_SECONDS, autorefresh=settings.DEBUG)
-    for folder in reversed(static_folders()):
-        files.add_files(str(folder), prefix=settings.STATIC_URL)
-    return files
 
 
 def _with_body(body: bytes, receive: Receive) -> Receive:
@@ -71,7 +52,7 @@ class Application:
     """
 
     def __init__(self, django: Any, *, wake: Callable[[], object]) -> None:
-        self._pages: Any = WSGIMiddleware(with_static_files(django), workers=PAGE_THREADS)
+        self._pages: Any = WSGIMiddleware(static_files.in_front_of(django), workers=PAGE_THREADS)
         self._page_bytes = 0
         self._doorbell = database.Doorbell(wake)
         backlog, limits = database.Backlog(), Limits()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from django.apps import apps
 from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 from triage import store
 from triage.models import Alarm, AlarmKind, RawBatch, SourceHealth
@@ -49,6 +50,7 @@ def stats(request: HttpRequest) -> HttpResponse:
     return JsonResponse(stage_counts())
 
 
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the Prometheus text exposition: stages, sources, queue depths."""
     return HttpResponse(

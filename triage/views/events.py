@@ -7,11 +7,13 @@ of the ids, which grow with the time of receipt, so that a page never shifts whi
 from typing import Any
 
 import orjson
-from django.db.models import QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
 from triage import documents
+from triage.conditions import All, Condition, Match, Written
 from triage.models import Event, Source
+from triage.searching import results, walk
 from triage.views.api import Parameters, api_access
 
 NAMES = frozenset({"contains", "source", "flagged", "host", "since", "limit", "before"})
@@ -38,39 +40,33 @@ def events(request: HttpRequest) -> HttpResponse:
 
 def _found(parameters: Parameters, limit: int) -> list[Event]:
     """Return the first events that match; a text is looked for in the compressed documents, newest first."""
-    rows = _matching(parameters).order_by("-id")
+    rows = _matching(parameters)
     contains, source = parameters.text("contains"), parameters.text("source")
     sent_as = ""
     if source:
         feeds = list(Source.objects.filter(name=source).values_list("id", flat=True))
-        rows, sent_as = (rows.filter(source_id__in=feeds), "") if feeds else (rows, source)
-    if not contains and not sent_as:
-        return list(rows[:limit])
-    found: list[Event] = []
+        rows, sent_as = (rows & Q(source_id__in=feeds), "") if feeds else (rows, source)
     before = parameters.number("before", 0, maximum=2**63 - 1) or None
-    for identifiers in documents.find(contains or sent_as, before=before):
-        found.extend(event for event in rows.filter(pk__in=identifiers) if _is_sent_as(event, sent_as))
-        if len(found) >= limit:
-            break
-    return found[:limit]
+    if not contains and not sent_as:
+        newest = Event.objects.filter(rows).order_by("-id")
+        return list((newest if before is None else newest.filter(id__lt=before))[:limit])
+    asked: list[Condition] = [Written(text) for text in (contains, sent_as) if text]
+    if sent_as:
+        asked.append(Match(SENDER_SOURCE, sent_as))
+    found = results.search(All(tuple(asked)), limit=limit, before=before, budget=walk.UNLIMITED, rows=rows)
+    return found.events
 
 
-def _is_sent_as(event: Event, name: str) -> bool:
-    """Whether the sender itself called its source so; any name will do when none is asked for."""
-    return not name or documents.fields_of(event).get(SENDER_SOURCE) == name
-
-
-def _matching(parameters: Parameters) -> QuerySet[Event]:
-    rows = Event.objects.all()
+def _matching(parameters: Parameters) -> Q:
+    """Return what the rows are asked."""
+    asked = Q()
     if host := parameters.text("host"):
-        rows = rows.filter(host_name=host)
+        asked &= Q(host_name=host)
     if (flagged := parameters.boolean("flagged")) is not None:
-        rows = rows.filter(flagged=flagged)
+        asked &= Q(flagged=flagged)
     if since := parameters.time("since"):
-        rows = rows.filter(timestamp__gte=since)
-    if before := parameters.number("before", 0, maximum=2**63 - 1):
-        rows = rows.filter(id__lt=before)
-    return rows
+        asked &= Q(timestamp__gte=since)
+    return asked
 
 
 def as_json(event: Event, feed: str) -> dict[str, Any]:

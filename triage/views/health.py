@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from triage import state
 from triage.models import BatchStatus, ModelStatus, ModelVersion, RawBatch, WorkerHeartbeat
@@ -22,11 +23,13 @@ DEAD_AFTER = dt.timedelta(seconds=30)
 Check = dict[str, object]
 
 
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Return every check; 200 when all that matter are good, else 503."""
     checks = {

@@ -7,6 +7,7 @@ this document and the URL table together.
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 Schema = dict[str, Any]
 
@@ -97,10 +98,33 @@ VERDICT = {
     "required": ["value"],
     "properties": {"value": {"type": "string", "enum": VERDICTS}, "note": STRING, "revision": INTEGER},
 }
+#: What narrows a list of alerts, as a query string and as the filter of a bulk decision.
+ALERT_FILTER: dict[str, tuple[str, Schema]] = {
+    "status": ("open, muted, closed or all; open when it is not given.", STRING),
+    "severity": ("info, low, medium, high or critical.", STRING),
+    "source": ("The source's number.", INTEGER),
+    "entity": ("The entity, as in an alert.", STRING),
+    "technique": ("An ATT&CK technique, such as T1110.", STRING),
+    "assignee": ("A person's number, me, or nobody.", STRING),
+    "version": ("The number of the model version that scored it.", INTEGER),
+    "explanation": ("pending, running, done or failed.", STRING),
+    "mark": ("escalated, suspected, sample or blind.", STRING),
+    "template": ("The kind of alert: its fingerprint without the entity.", STRING),
+    "q": ("Text to look for.", STRING),
+}
 BULK = {
     "type": "object",
-    "required": ["ids", "value"],
-    "properties": {"ids": _list(INTEGER), "value": {"type": "string", "enum": VERDICTS}, "note": STRING},
+    "description": "Which alerts (ids, or filter) and the verdict for all of them.",
+    "properties": {
+        "ids": _list(INTEGER),
+        "filter": _object(**{name: schema | {"description": text} for name, (text, schema) in ALERT_FILTER.items()}),
+        "expected_count": INTEGER | {"description": "Refused with 409 when more match, or less than half as many."},
+        "up_to": INTEGER | {"description": "Leave alone what has a higher number than this alert."},
+        "dry_run": {"type": "boolean", "description": "Only count what matches; nothing is changed."},
+        "value": {"type": "string", "enum": VERDICTS},
+        "note": STRING,
+    },
+    "oneOf": [{"required": ["ids", "value"]}, {"required": ["filter"]}],
 }
 ACCEPTED = _object(accepted=INTEGER, rejected=INTEGER, errors=_list(_object(line=INTEGER, reason=STRING)))
 NEXT_ID: Schema = {"type": ["integer", "null"]}
@@ -143,10 +167,7 @@ PATHS: Schema = {
         "get": _operation(
             "List alerts in the queue's order.",
             _object(alerts=_list(_ref("Alert")), next=NEXT_TEXT),
-            _query("status", "open or closed."),
-            _query("severity", "info, low, medium, high or critical."),
-            _query("source", "The source."),
-            _query("q", "Text to look for."),
+            *(_query(name, text, schema) for name, (text, schema) in ALERT_FILTER.items()),
             _query("cursor", "The last page's next."),
             LIMIT,
         )
@@ -159,8 +180,13 @@ PATHS: Schema = {
     },
     "/api/v1/alerts/bulk": {
         "post": _operation(
-            "Record one verdict for many alerts; needs the write scope.",
-            _object(decided=_list(INTEGER), skipped=_list(_object(id=INTEGER, reason=STRING))),
+            "Record one verdict for many alerts, by number or by filter; needs the write scope.",
+            _object(
+                decided=_list(INTEGER),
+                skipped=_list(_object(id=INTEGER, reason=STRING)),
+                matching=INTEGER | {"description": "With dry_run, and when the count was another: how many match."},
+                up_to=INTEGER,
+            ),
             body=BULK,
         )
     },
@@ -181,6 +207,7 @@ DOCUMENT: Schema = {
 }
 
 
+@require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
     """Return the document."""
     return JsonResponse(DOCUMENT)
