@@ -146,5 +146,5 @@ def test_pages_make_the_same_number_of_queries_however_much_was_asked(alert, dja
     for number in range(5):
         call(alert, 1, "measured", model=f"m{number}")
         SpendBlock.objects.create(scope=f"source:{make_source(str(number)).pk}", period=f"{timezone.now():%Y-%m-%d}")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         spending.spend()

@@ -10,10 +10,12 @@ from django.db.migrations.executor import MigrationExecutor
 
 from tests.documents import write_document, write_line
 from tests.factories import make_batch, make_source
-from triage import documents, pipeline, sliding, store
-from triage.contracts import NO_SCORE, ParsedEvent
+from triage import documents, pipeline, sliding, store, terms
+from triage.conditions import Written
+from triage.contracts import NO_SCORE, ParsedEvent, StoredBatch
 from triage.documents import Document
 from triage.models import Event, EventChunk, RawBatch, event_id
+from triage.searching import results, walk
 
 NOON = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
 
@@ -74,17 +76,64 @@ def test_a_damaged_chunk_is_told_and_the_others_are_read(caplog):
 
 
 @pytest.mark.django_db
-def test_a_text_is_found_newest_first_in_messages_and_fields(monkeypatch):
-    monkeypatch.setattr(documents, "_SEARCH_CHUNKS", 2)
+def test_a_text_is_found_newest_first_in_messages_and_fields():
     for batch_id in (1, 2, 3, 4, 5):
-        chunk(batch_id, f'say "hi" {batch_id}', "nothing")
-    found = [identifier for page in documents.find('"hi"') for identifier in page]
-    assert found == [event_id(batch_id, 0) for batch_id in (5, 4, 3, 2, 1)]
-    both = [identifier for page in documents.find("user.name") for identifier in page]
-    assert both == [event_id(batch_id, n) for batch_id in (5, 4, 3, 2, 1) for n in (1, 0)]
-    older = [identifier for page in documents.find("user.name", before=event_id(4, 1)) for identifier in page]
+        item = pipeline.ReadBatch(
+            StoredBatch(batch_id, 1, "lines", {}, NOON.timestamp(), b"", 2), events(f'say "hi" {batch_id}', "nothing")
+        )
+        store.ensure_partitions(["2026-05-04"])
+        store.insert_events(list(pipeline.event_rows(item, [NO_SCORE] * 2, None, sliding.numbers_of([None, None]))))
+        documents.insert(list(pipeline.document_chunks(item)))
+
+    def find(text, before=None):
+        found = results.search(Written(text), limit=100, before=before, budget=walk.UNLIMITED)
+        return [event.pk for event in found.events]
+
+    assert find('"hi"') == [event_id(batch_id, 0) for batch_id in (5, 4, 3, 2, 1)]
+    assert find("user.name") == [event_id(batch_id, n) for batch_id in (5, 4, 3, 2, 1) for n in (1, 0)]
+    older = find("user.name", before=event_id(4, 1))
     assert older == [event_id(4, 0), *(event_id(batch_id, n) for batch_id in (3, 2, 1) for n in (1, 0))]
-    assert list(documents.find("no such text")) == []
+    assert find("no such text") == []
+
+
+def rows_of(*parsed_events, source_id=3):
+    return list(documents.chunk_rows(7, "2026-05-04 12:00:00", parsed_events, source_id))
+
+
+@pytest.mark.django_db
+def test_a_chunk_tells_how_many_events_it_holds_their_times_and_what_may_be_in_it():
+    spread = [
+        ParsedEvent(NOON.timestamp() + place, "event", "syslog", f"line {place}", {"user.name": f"u{place}"})
+        for place in (5.25, -3, 0)
+    ]
+    store.ensure_partitions(["2026-05-04"])
+    documents.insert(rows_of(*spread))
+    chunk = EventChunk.objects.get()
+    assert (chunk.events, chunk.first_at, chunk.last_at) == (
+        3, NOON - dt.timedelta(seconds=3), NOON + dt.timedelta(seconds=5.25),
+    )  # fmt: skip
+    held = [terms.words("line 5.25"), terms.exactly("user.name", "U-3"), terms.exactly("source", 3)]
+    held.append(terms.exactly("parser", "syslog"))
+    assert all(terms.may_hold(chunk.terms, asked) for asked in held)
+    assert not terms.may_hold(chunk.terms, terms.exactly("source", 4))
+    assert not terms.may_hold(chunk.terms, terms.words("elsewhere"))
+
+
+def test_the_same_batch_gives_the_same_chunk_every_time():
+    made = [ParsedEvent(float(n), "event", "syslog", f"m{n}", {"n": n, "tags": ["a", f"t{n}"]}) for n in range(600)]
+    assert rows_of(*made) == rows_of(*made)
+    assert [row[2] for row in rows_of(*made)] == [512, 88]
+
+
+def test_what_gets_no_filter_is_stored_all_the_same(monkeypatch, caplog):
+    def refuse(*_):
+        raise ValueError("a line is too long")
+
+    monkeypatch.setattr(terms, "build", refuse)
+    [row] = rows_of(*events("one", "two"))
+    assert (row[2], row[5]) == (2, None)
+    assert zstandard.ZstdDecompressor().decompress(row[6]).count(b"\n") == 1
+    assert caplog.messages == ["a chunk gets no filter and will be read by every search: a line is too long"]
 
 
 @pytest.mark.django_db
@@ -94,7 +143,7 @@ def test_the_row_holds_the_beginning_and_the_chunk_the_whole_message():
         next(store.stored_batches(RawBatch.objects.filter(pk=make_batch(make_source(), message).pk))), events(message)
     )
     [row] = pipeline.event_rows(item, [NO_SCORE], None, sliding.numbers_of([None]))
-    [(identifier, _, body)] = pipeline.document_chunks(item)
+    [(identifier, *_, body)] = pipeline.document_chunks(item)
     assert row[store.EVENT_COLUMNS.index("message")] == message[: pipeline.MESSAGE_WIDTH]
     assert orjson.loads(zstandard.ZstdDecompressor().decompress(body)) == [message, {"user.name": "u0"}]
     assert identifier == row[0]

@@ -24,7 +24,7 @@ from triage.explainers import answers, breaker, openai_chat
 SEEN_BY = frozenset(
     {
         "status", "assignee", "assignee_id", "severity", "severity_rank", "worth", "ranking", "ranking_id", "origin",
-        "score", "p_value", "last_seen_at",
+        "score", "p_value", "last_seen_at", "escalated_at",
     }
 )  # fmt: skip
 #: Every place in the analyst side that writes one of these, with the columns it writes; a new one must be added here.
@@ -33,11 +33,22 @@ WRITERS = {
     "alerts/services/grouping.py:_absorb": {"score", "p_value", "last_seen_at"},
     "alerts/services/grouping.py:_open": {"severity", "severity_rank", "last_seen_at"},
     "alerts/services/ranking.py:_keep": {"status"},  # of a ranking, which is no alert
+    "alerts/services/ranking.py:_retire_unfounded": {"status"},  # likewise
     "alerts/services/ranking.py:_write": {"worth", "ranking", "ranking_id"},
-    "alerts/services/review.py:_decide_chunk": {"status"},
+    "alerts/services/bulk.py:assign": {"assignee"},
+    "alerts/services/bulk.py:decide": {"status"},
+    "alerts/services/bulk.py:escalate": {"status", "assignee", "escalated_at"},
+    "alerts/services/muting.py:_apply": {"status"},
+    "alerts/services/muting.py:_bring_back": {"status"},
+    "alerts/services/muting.py:_forget": {"status"},
+    "alerts/services/muting.py:_hide": {"status"},
+    "alerts/services/muting.py:judge": {"status"},
+    "alerts/services/bulk.py:write": {"status", "assignee", "escalated_at"},
     "alerts/services/review.py:assign": {"assignee"},
+    "alerts/services/review.py:escalate": {"status", "assignee", "escalated_at"},
     "alerts/services/review.py:record_verdict": {"status"},
     "alerts/services/review.py:reopen": {"status"},
+    "alerts/services/review.py:withdraw_escalation": {"escalated_at"},
     "alerts/services/severity.py:_say": {"severity", "severity_rank"},
 }
 #: Where explaining begins.

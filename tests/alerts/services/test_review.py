@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.models import Alert, AuditEntry, Verdict
+from alerts.models import Alert, AuditEntry, ReviewAction, Verdict
 from alerts.services import review
 from tests.alerts.rows import make_alert
 from tests.factories import make_source
@@ -109,26 +109,86 @@ def test_a_note_goes_into_the_history_only(alert, alice):
     assert [(row.action, row.details) for row in AuditEntry.objects.all()] == [("note", {"text": "asked mia"})]
 
 
-def test_bulk_decides_open_ones_and_explains_the_rest(alert, alice):
-    closed = make_alert(alert.source, status="closed")
-    result = review.record_verdicts(alert_ids=[alert.pk, closed.pk, 999_999, alert.pk], value="fp_data", user=alice)
-    assert result.decided == (alert.pk,)
-    assert result.skipped == ((closed.pk, "already closed"), (999_999, "no such alert"))
+def test_a_verdict_of_a_person_stamps_and_can_be_undone(alert, alice):
+    verdict = decide(alert, alice)
     alert.refresh_from_db()
-    assert (alert.status, alert.revision) == ("closed", 2)
-    assert (Verdict.objects.count(), AuditEntry.objects.count()) == (1, 1)
+    assert alert.first_action_at == alert.decided_at is not None
+    action = ReviewAction.objects.get()
+    assert (action.user, action.kind, action.value, action.alert_count) == (alice, "verdict", "fp_logic", 1)
+    item = action.items.get()
+    assert (item.alert_id, item.revision, item.verdict_id) == (alert.pk, 2, verdict.pk)
+    before = dict(item.before)
+    after = before.pop("after")
+    assert before == {
+        "status": "open",
+        "assignee_id": None,
+        "escalated_at": None,
+        "escalated_by_id": None,
+        "first_action_at": None,
+        "decided_at": None,
+        "mute_rule_id": None,
+    }
+    assert sorted(after) == ["decided_at", "first_action_at", "status"]
 
 
-def test_bulk_of_many_costs_few_queries(alice, django_assert_max_num_queries):
-    source = make_source()
-    ids = [make_alert(source).pk for _ in range(120)]
-    with django_assert_max_num_queries(12):
-        result = review.record_verdicts(alert_ids=ids, value="benign_tp", user=alice)
-    assert len(result.decided) == 120
-    assert Alert.objects.filter(status="closed").count() == 120
+def test_an_automation_leaves_no_action_and_no_stamps(alert):
+    review.record_verdict(
+        alert_id=alert.pk, value="fp_logic", user=None, expected_revision=1, decided_by="automation", automation="x"
+    )
+    alert.refresh_from_db()
+    assert (alert.status, alert.first_action_at, alert.decided_at) == ("closed", None, None)
+    assert ReviewAction.objects.count() == 0
 
 
-def test_bulk_refuses_too_many_rather_than_cutting_off(alice):
-    with pytest.raises(review.ReviewError, match="at most"):
-        review.record_verdicts(alert_ids=range(1, review.MAX_BULK + 2), value="fp_data", user=alice)
-    assert AuditEntry.objects.count() == 0
+def test_the_first_action_is_stamped_once(alert, alice, charlie):
+    review.assign(alert_id=alert.pk, assignee=alice, user=alice, expected_revision=1)
+    first = Alert.objects.get().first_action_at
+    decide(alert, charlie, expected_revision=2)
+    alert.refresh_from_db()
+    assert alert.first_action_at == first < alert.decided_at
+
+
+def test_escalating_gives_it_back_and_puts_it_on_top(alert, alice):
+    review.assign(alert_id=alert.pk, assignee=alice, user=alice, expected_revision=1)
+    review.escalate(alert_id=alert.pk, user=alice, expected_revision=2, note="beyond me")
+    alert.refresh_from_db()
+    assert (alert.assignee, alert.escalated_by, alert.place, alert.revision) == (None, alice, 2.0, 3)
+    entry = AuditEntry.objects.get(action="escalate")
+    assert (entry.actor, entry.details) == ("alice", {"from": "alice", "note": "beyond me"})
+    with pytest.raises(review.ReviewError):
+        review.escalate(alert_id=alert.pk, user=alice, expected_revision=3)
+    with pytest.raises(review.StaleAlertError):
+        review.withdraw_escalation(alert_id=alert.pk, user=alice, expected_revision=2)
+    alert.refresh_from_db()
+    assert alert.revision == 3
+
+
+def test_taking_keeps_the_escalation_and_withdrawing_ends_it(alert, alice, charlie):
+    review.escalate(alert_id=alert.pk, user=alice, expected_revision=1)
+    review.assign(alert_id=alert.pk, assignee=charlie, user=charlie, expected_revision=2)
+    alert.refresh_from_db()
+    assert (alert.assignee, alert.escalated_by) == (charlie, alice)
+    review.withdraw_escalation(alert_id=alert.pk, user=charlie, expected_revision=3)
+    alert.refresh_from_db()
+    assert (alert.assignee, alert.escalated_by, alert.escalated_at, alert.place) == (charlie, None, None, 1.0)
+    with pytest.raises(review.ReviewError):
+        review.withdraw_escalation(alert_id=alert.pk, user=charlie, expected_revision=4)
+    assert AuditEntry.objects.filter(action="withdraw_escalation").count() == 1
+
+
+def test_a_closed_alert_is_not_escalated_and_a_muted_one_comes_into_view(alert, alice):
+    decide(alert, alice)
+    with pytest.raises(review.ReviewError, match="reopen"):
+        review.escalate(alert_id=alert.pk, user=alice, expected_revision=2)
+    muted = make_alert(alert.source, status="muted")
+    review.escalate(alert_id=muted.pk, user=alice, expected_revision=1)
+    muted.refresh_from_db()
+    alert.refresh_from_db()
+    assert (muted.status, muted.place, alert.escalated_at) == ("open", 2.0, None)
+
+
+def test_a_note_counts_as_the_first_action(alert, alice):
+    review.add_note(alert_id=alert.pk, text="looking", user=alice)
+    alert.refresh_from_db()
+    assert alert.first_action_at is not None
+    assert (alert.revision, ReviewAction.objects.count()) == (1, 0)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from alerts.models import Alert, Explanation, LlmCall, SharedAnswer
 from alerts.services import asking, breakers, clusters, explaining, grouping, review
+from alerts.services import bulk as many
 from tests.alerts.flagged_events import flagged
 from tests.factories import make_source
 from tests.triage.explainers.fake_llm import error, fake_llm, good
@@ -173,7 +174,7 @@ def test_a_contrary_verdict_of_a_person_ends_the_sharing(source, settings, alice
     second = of(source, "robert")
     assert ask_all(settings, reply) == 1
     if bulk:
-        review.record_verdicts(alert_ids=[second.pk], value=verdict, user=alice)
+        many.decide(chosen=many.Numbers.of([second.pk]), value=verdict, user=alice)
     else:
         review.record_verdict(alert_id=second.pk, value=verdict, user=alice, expected_revision=None)
     shared = SharedAnswer.objects.get()

@@ -125,3 +125,45 @@ def test_bulk(api):
     assert (status, body) == (200, {"decided": ids, "skipped": [{"id": 987654, "reason": "no such alert"}]})
     for wrong in ([True], ["1"], [0], [2**63], "1", None):
         assert api("POST", "alerts/bulk", {"ids": wrong, "value": "duplicate"})[0] == 400
+
+
+def test_bulk_by_filter_counts_first_and_then_decides_no_more_than_was_counted(api):
+    source = make_source()
+    lows = [make_alert(source, severity="low") for _ in range(3)]
+    blind = make_alert(source, origin="blind_audit", inclusion_probability=0.1, entity="user:x")
+    wanted = {"filter": {"severity": "low"}, "value": "fp_data"}
+    status, told = api("POST", "alerts/bulk", wanted | {"dry_run": True})
+    assert (status, told) == (200, {"matching": 3, "up_to": blind.pk, "decided": [], "skipped": []})
+    late = make_alert(source, severity="low")
+    status, body = api("POST", "alerts/bulk", wanted | {"expected_count": 3})
+    assert (status, body["error"]["code"], body["matching"], body["up_to"]) == (409, "count_changed", 4, late.pk)
+    assert Verdict.objects.count() == 0
+    status, body = api("POST", "alerts/bulk", wanted | {"expected_count": 3, "up_to": told["up_to"]})
+    assert (status, body) == (200, {"decided": [one.pk for one in lows], "skipped": []})
+    status, body = api("POST", "alerts/bulk", {"filter": {"entity": "user:x"}, "value": "fp_data"})
+    assert body == {"decided": [], "skipped": [{"id": blind.pk, "reason": "blind audit, decided one by one"}]}
+    assert set(Alert.objects.filter(status="open")) == {late, blind}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"filter": {}},
+        {"filter": {"group": "none"}},
+        {"filter": []},
+        {"filter": {"severity": "huge"}},
+        {"filter": {"colour": "red"}},
+        {"filter": {"severity": ["low"]}},
+        {"filter": {"source": True}},
+        {"filter": {"severity": "low"}, "ids": [1]},
+        {"filter": {"severity": "low"}, "expected_count": "3"},
+        {"filter": {"severity": "low"}, "up_to": -1},
+        {"filter": {"severity": "low"}, "dry_run": 1},
+        {"filter": {"severity": "low"}, "value": "nope"},
+    ],
+)
+def test_a_broken_filter_changes_nothing(api, body):
+    make_alert(make_source(), severity="low")
+    status, answer = api("POST", "alerts/bulk", {"value": "fp_data"} | body)
+    assert (status, answer["error"]["code"]) == (400, "bad_parameter")
+    assert (Verdict.objects.count(), AuditEntry.objects.count()) == (0, 0)
