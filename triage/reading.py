@@ -38,6 +38,13 @@ def read(batch: StoredBatch) -> list[ParsedEvent]:
     return parsers.parse(records, batch.received_at, pinned=batch.pinned_parser, memory={})
 
 
+class DamagedRecordError(ValueError):
+    """A stored body cannot be read any more, so a record in it cannot be shown."""
+
+
 def raw(batch: StoredBatch, position: int) -> str:
-    """Return the exact text of one record."""
-    return receivers.get(batch.receiver).raw(inflate(batch.body), batch.parameters, position)
+    """Return the exact text of one record. Raises :class:`DamagedRecordError`."""
+    try:
+        return receivers.get(batch.receiver).raw(inflate(batch.body), batch.parameters, position)
+    except (zstandard.ZstdError, ValueError, LookupError) as error:
+        raise DamagedRecordError(f"the body of batch {batch.batch_id} cannot be read: {error}") from error

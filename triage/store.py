@@ -275,7 +275,10 @@ def ungrouped_exist() -> bool:
 
 
 def raw_text(event_id: int) -> str | None:
-    """Return the exact text of an event's record, or None when there is none (any more)."""
+    """Return the exact text of an event's record, or None when there is none (any more).
+
+    Raises :class:`triage.reading.DamagedRecordError`.
+    """
     batch_id, position = batch_and_position(event_id)
     batch = next(stored_batches(RawBatch.objects.filter(pk=batch_id)), None)
     return reading.raw(batch, position) if batch is not None and position < batch.record_count else None

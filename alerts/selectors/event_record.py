@@ -4,6 +4,7 @@ Handed: an event's id. Hands on: an :class:`EventRecord`; the exact record is re
 retention has taken it. Of an event in an open blind audit no reason and no evidence is told.
 """
 
+import logging
 from dataclasses import dataclass
 
 from alerts.models import AlertEvent
@@ -12,13 +13,17 @@ from alerts.selectors.explanation import explained
 from alerts.selectors.fields import FieldTree, Marks, field_tree
 from triage import store
 from triage.models import Event
+from triage.reading import DamagedRecordError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
     """An event as its page shows it. ``event`` and ``tree`` are None once retention has taken it.
 
-    ``link`` is None for an event in no alert, ``raw``, the exact record as text, when that is gone.
+    ``link`` is None for an event in no alert, ``raw``, the exact record as text, when that is gone; ``damage`` says why it
+    cannot be read although it is there.
     """
 
     event_id: int
@@ -26,6 +31,7 @@ class EventRecord:
     link: AlertEvent | None
     tree: FieldTree | None
     raw: str | None
+    damage: str = ""
 
 
 def event_record(event_id: int) -> EventRecord | None:
@@ -35,7 +41,11 @@ def event_record(event_id: int) -> EventRecord | None:
     if event is None and link is None:
         return None
     tree = field_tree(event, _marks(link)) if event is not None else None
-    return EventRecord(event_id, event, link, tree, store.raw_text(event_id))
+    try:
+        return EventRecord(event_id, event, link, tree, store.raw_text(event_id))
+    except DamagedRecordError as error:
+        logger.error("event %d: %s", event_id, error)
+        return EventRecord(event_id, event, link, tree, None, str(error))
 
 
 def _marks(link: AlertEvent | None) -> Marks:

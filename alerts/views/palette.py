@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from alerts.permissions import has_role, person, role_required
-from alerts.selectors.palette import PaletteView, views_of
+from alerts.selectors.palette import views_of
 from alerts.services import actions
 from alerts.services.undo import last_actions
 from alerts.text import visible

@@ -199,6 +199,10 @@ def test_raw_shows_the_record_and_says_when_it_is_gone(page):
     link.event_id = (batch.pk << 20) | 1
     link.save()
     assert "second &lt;b&gt;line&lt;/b&gt;" in page.get(f"/events/{link.event_id}/raw/").text
+    RawBatch.objects.filter(pk=batch.pk).update(body=b"no zstd frame")
+    text = page.get(f"/events/{link.event_id}/raw/").text
+    assert "The stored record is damaged" in text
+    assert "Past its retention: the exact record" not in text
 
 
 def test_hostile_text_is_inert_on_every_page(client, charlie):

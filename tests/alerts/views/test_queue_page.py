@@ -2,9 +2,11 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.alerts.rows import HOSTILE, make_alert
-from tests.factories import make_source
+from tests.factories import make_batch, make_source
+from triage.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
 FIRST = "1" * 64
@@ -89,3 +91,15 @@ def test_an_unknown_value_is_said_in_the_page(ana, alike):
     assert answer.status_code == 200
     assert "asks for something unknown (severity: one of" in answer.text
     assert f'id="row-{alike[-1].pk}"' in answer.text
+
+
+def test_a_queue_in_which_all_is_muted_says_so(ana, make_user):
+    source, now = make_source(), timezone.now()
+    make_batch(source, "a line", status="done", event_count=1)
+    ModelVersion.objects.create(version="v1", detector="x", artefact_sha256="0" * 64, trained_at=now, status="champion")
+    assert "muted alert" not in ana.get("/").text
+    for _ in range(2):
+        make_alert(source, status="muted")
+    text = ana.get("/").text
+    assert "The queue is empty" in text
+    assert '<a class="button" href="?status=muted">Show 2 muted alerts</a>' in text
