@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, When
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from alerts.models import Alert, AlertOrigin, AlertStatus, DecidedBy, Verdict, VerdictValue
@@ -42,6 +43,8 @@ PEERS = (
 )
 #: What counts as risk on a day: severities from medium on, worst first.
 RISK_LEVELS = ((4, "critical"), (3, "high"), (2, "medium"), (1, "low"), (0, "info"))
+#: Open blind audits: neither severity nor score may be told.
+BLIND = Q(origin=AlertOrigin.BLIND_AUDIT, status=AlertStatus.OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,7 @@ def read_key(key: str) -> Entity | None:
 
 def _told(rows: QuerySet[Alert]) -> QuerySet[Alert]:
     """Leave out open blind audits, whose severity must not be known."""
-    return rows.exclude(origin=AlertOrigin.BLIND_AUDIT, status=AlertStatus.OPEN)
+    return rows.exclude(BLIND)
 
 
 def listed(*, search_for: str = "", kind: str = "", page: int = 1) -> tuple[list[EntityRow], bool]:
@@ -223,7 +226,9 @@ def entity_page(entity: Entity, now: dt.datetime | None = None) -> EntityPage:
     seen = Event.objects.filter(entity=entity.key).order_by("timestamp").values_list("timestamp", flat=True)
     firsts = [moment for moment in (facts["first"], seen.first()) if moment]
     lasts = [moment for moment in (facts["last"], seen.reverse().first()) if moment]
-    newest = about.select_related("source", "assignee").order_by("-status", "-severity_rank", "-last_seen_at")
+    # The place in the list must not tell an open blind audit's severity either.
+    rank = Case(When(~BLIND, then=F("severity_rank"))).desc(nulls_last=True)
+    newest = about.select_related("source", "assignee").order_by("-status", rank, "-last_seen_at", "-id")
     alerts = list(newest[:MAX_ALERTS])
     outcomes = _outcomes(alerts)
     risk = _risk(_told(about), now)
@@ -250,9 +255,9 @@ def _risk(rows: QuerySet[Alert], now: dt.datetime) -> list[RiskDay]:
     """Return the last days, oldest first; a day without alerts is there too."""
     start = (now - dt.timedelta(days=RISK_DAYS - 1)).date()
     since = dt.datetime.combine(start, dt.time(), dt.UTC)
-    counts: Counter[tuple[dt.date, int]] = Counter()
-    for moment, rank in rows.filter(last_seen_at__gte=since).values_list("last_seen_at", "severity_rank")[:10_000]:
-        counts[moment.astimezone(dt.UTC).date(), rank] += 1
+    by_day = rows.filter(last_seen_at__gte=since).order_by().annotate(day=TruncDate("last_seen_at", tzinfo=dt.UTC))
+    cells = by_day.values_list("day", "severity_rank").annotate(n=Count("id"))
+    counts = Counter({(day, rank): n for day, rank, n in cells})
     days = [start + dt.timedelta(days=n) for n in range(RISK_DAYS)]
     return [
         RiskDay(day, [(word, counts[day, rank]) for rank, word in RISK_LEVELS if counts[day, rank]],

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 class EventRecord:
     """An event as its page shows it. ``event`` and ``tree`` are None once retention has taken it.
 
-    ``link`` is None for an event in no alert, ``raw``, the exact record as text, when that is gone; ``damage`` says why it
-    cannot be read although it is there.
+    ``link`` is None for an event in no alert, ``raw``, the exact record as text, when that is gone; ``damage`` says why
+    it cannot be read although it is there.
     """
 
     event_id: int

@@ -84,6 +84,15 @@ def test_an_open_blind_audit_is_no_risk(source):
     assert entities.entity_page(Entity("user", "eve")).highest_day == 0
 
 
+def test_the_place_in_the_list_does_not_tell_the_severity_of_an_open_blind_audit(source):
+    now = timezone.now()
+    audited = make_alert(source, entity="user:eve", origin="blind_audit", severity="critical", last_seen_at=now)
+    low = make_alert(source, entity="user:eve", severity="low", last_seen_at=now - dt.timedelta(hours=1))
+    high = make_alert(source, entity="user:eve", severity="high", last_seen_at=now - dt.timedelta(hours=2))
+    shown = entities.entity_page(Entity("user", "eve"))
+    assert [alert.pk for alert, _ in shown.alerts] == [high.pk, low.pk, audited.pk]
+
+
 def test_activity_tells_hours_peers_and_how_much_it_rests_on(source):
     for hours, host in ((0, "db-1"), (1, "db-1"), (25, "web-1")):
         flagged(source, timestamp=START + dt.timedelta(hours=hours), host_name=host)
