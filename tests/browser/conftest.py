@@ -27,7 +27,7 @@ FLAGS = [
 SIZES = {"desktop": (1440, 900), "laptop": (1024, 768), "phone": (390, 844)}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if not Path(CHROMIUM).exists():
         if os.environ.get("CI"):
@@ -79,7 +79,7 @@ def visit(browser: Any, live_server: Any, charlie: Any, problems: list[str]) -> 
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         watch(page, urlsplit(live_server.url).netloc, problems)
         page.goto(f"{live_server.url}/login/?next={path}")
         page.fill("#id_username", "charlie")
@@ -108,7 +108,7 @@ def enter(browser: Any, live_server: Any, problems: list[str]) -> Iterator[Calla
         for script in scripts:
             context.add_init_script(path=script)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         watch(page, urlsplit(live_server.url).netloc, problems)
         return page
 
