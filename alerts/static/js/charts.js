@@ -348,7 +348,7 @@ async function specOf(figure) {
 }
 
 async function start(figure) {
-  if (drawn.has(figure)) return;
+  if (drawn.has(figure) || $(".chart-none", figure)) return; // where nothing was measured the page says so itself
   const chart = { spec: null, plot: null, size: null, reading: make("p", { className: "chart-reading" }) };
   chart.reading.setAttribute("aria-hidden", "true");
   drawn.set(figure, chart);
