@@ -31,7 +31,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "mute_new": ("?alert={alert_id}",),
     "mute_preview": ("?alert={alert_id}",),
     "bulk_confirm": ("?bulk_do=verdict&bulk_value=benign_tp&bulk_selected={alert_id}",),
-    "overview": ("", "?range=7d", "?range=30d&whole=1"),
+    "overview": ("", "?range=7d", "?range=30d&part=work&part=techniques"),
 }
 
 

@@ -8,7 +8,7 @@ are judged, and only as sums.
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, IntegerField, Max, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, QuerySet, Value, When
 
 from alerts.models import LABELS, AlertOrigin, DecidedBy, Severity, Verdict, VerdictValue
 from alerts.selectors.overview import Span, queue_address
@@ -96,8 +96,8 @@ def decisions(span: Span) -> Decisions:
 def _newest(span: Span) -> QuerySet[Verdict]:
     """Return the newest standing verdict of a person on each alert that got one in the span."""
     people = Verdict.standing.filter(decided_by=DecidedBy.PERSON, created_at__gte=span.start, created_at__lt=span.end)
-    newest = people.order_by().values("alert_id").annotate(newest=Max("pk")).values("newest")
-    return Verdict.objects.filter(pk__in=newest).order_by()
+    later = people.filter(alert=OuterRef("alert"), pk__gt=OuterRef("pk"))
+    return people.filter(~Exists(later)).order_by()
 
 
 def _mix(counts: Counts) -> list[Share]:

@@ -6,9 +6,10 @@ filter left out; entities and techniques have many values, which are counted whe
 searched.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.db.models import BooleanField, Case, Count, Q, Value, When
@@ -96,12 +97,10 @@ Tests = dict[str, Callable[[_Cell], bool]]
 
 def facets(wanted: QueueFilter) -> Facets:
     """Return every facet: four queries."""
-    cells, tests = _cells(wanted), _tests(wanted)
-    total = _count(cells, tests.values())
+    passed, failed = _sorted(_cells(wanted), _tests(wanted))
 
     def rest(name: str) -> list[_Cell]:
-        others = [test for other, test in tests.items() if other != name]
-        return [cell for cell in cells if all(test(cell) for test in others)]
+        return passed + failed[name]
 
     return Facets(
         statuses=_statuses(wanted, rest("status")),
@@ -115,7 +114,7 @@ def facets(wanted: QueueFilter) -> Facets:
             _explanations(wanted, rest("explanation")),
             _versions(wanted, rest("version")),
         ],
-        total=total,
+        total=sum(cell.n for cell in passed),
         layout_query=wanted.query(group=BY_NOTHING if wanted.grouped else BY_TEMPLATE),
     )
 
@@ -151,7 +150,7 @@ def _tests(wanted: QueueFilter) -> Tests:
         person = whose(wanted)
         tests["assignee"] = lambda cell: cell.assignee == person
     if wanted.mark:
-        tests["mark"] = lambda cell: _has(cell, wanted.mark)
+        tests["mark"] = MARKED[wanted.mark]
     return tests
 
 
@@ -160,15 +159,26 @@ def _hidden(cell: _Cell) -> bool:
     return cell.audit and cell.status == AlertStatus.OPEN
 
 
-def _has(cell: _Cell, mark: str) -> bool:
-    return {
-        "escalated": cell.escalated, "suspected": cell.suspected, "sample": cell.sample, "blind": cell.audit,
-    }[mark]  # fmt: skip
+#: Mark -> whether a cell has it.
+MARKED: dict[str, Callable[[_Cell], bool]] = {
+    "escalated": attrgetter("escalated"),
+    "suspected": attrgetter("suspected"),
+    "sample": attrgetter("sample"),
+    "blind": attrgetter("audit"),
+}
 
 
-def _count(cells: Iterable[_Cell], tests: Iterable[Callable[[_Cell], bool]]) -> int:
-    wanted = list(tests)
-    return sum(cell.n for cell in cells if all(test(cell) for test in wanted))
+def _sorted(cells: Iterable[_Cell], tests: Tests) -> tuple[list[_Cell], dict[str, list[_Cell]]]:
+    """Return the cells that pass every test, and by facet those that fail at its own alone: it counts them too."""
+    passed: list[_Cell] = []
+    failed: dict[str, list[_Cell]] = defaultdict(list)
+    for cell in cells:
+        missed = [name for name, test in tests.items() if not test(cell)]
+        if not missed:
+            passed.append(cell)
+        elif len(missed) == 1:
+            failed[missed[0]].append(cell)
+    return passed, failed
 
 
 def _tally(cells: Iterable[_Cell], key: Callable[[_Cell], object]) -> Counter[object]:
@@ -238,7 +248,7 @@ def _explanations(wanted: QueueFilter, cells: list[_Cell]) -> Facet:
 
 def _marks(wanted: QueueFilter, cells: list[_Cell]) -> Facet:
     choices = [
-        _choice(wanted, "mark", mark, label, sum(cell.n for cell in cells if _has(cell, mark)))
+        _choice(wanted, "mark", mark, label, sum(cell.n for cell in cells if MARKED[mark](cell)))
         for mark, label in MARKS.items()
     ]
     return _facet("mark", "Mark", [one for one in choices if one.count or one.chosen])

@@ -58,6 +58,22 @@ PARTS: dict[str, Callable[[Span], dict[str, Any]]] = {
     "quality": _quality,
     "techniques": _techniques,
 }
+#: What the parts are called where a person chooses one.
+TITLES = {
+    "intake": "what comes in",
+    "flow": "what becomes of it",
+    "work": "time to act",
+    "quality": "what people decided",
+    "techniques": "techniques that fired",
+}
+
+
+def _parts(request: HttpRequest) -> list[str]:
+    """Return the parts that are to be in the page itself, each once."""
+    names = list(dict.fromkeys(request.GET.getlist("part")))
+    if not PARTS.keys() >= set(names):
+        raise BadRequest(f"part: one of {', '.join(PARTS)}")
+    return names
 
 
 @role_required(Role.VIEWER)
@@ -65,12 +81,13 @@ PARTS: dict[str, Callable[[Span], dict[str, Any]]] = {
 def overview_page(request: HttpRequest) -> HttpResponse:
     """Show how the installation does."""
     span = _span(request)
-    whole = request.GET.get("whole") == "1"
+    parts = _parts(request)
     context: dict[str, Any] = {
         "span": span,
         "at": timezone.now(),
         "spans": [(name, words) for name, words, *_ in overview.SPANS],
-        "whole": whole,
+        "parts": parts,
+        "offered": [(name, title) for name, title in TITLES.items() if name not in parts],
         "waiting": overview.waiting(),
         "sources": installation.sources(),
         "money": installation.money(),
@@ -81,9 +98,8 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         "trouble": health.trouble(),
         "pause": llm.pause(),
     }
-    if whole:
-        for part in PARTS.values():
-            context |= part(span)
+    for name in parts:
+        context |= PARTS[name](span)
     return page(request, "alerts/overview.html", context, active="overview")
 
 

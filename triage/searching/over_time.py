@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 from django.db.models import Count, F, Func, IntegerField, Q, QuerySet, Sum
 
 from triage.conditions import All, Condition, Match, Within
@@ -185,6 +186,7 @@ def _spread(counts: Counts, spans: Spans, chunk: Chunk) -> None:
     counts.about = True
     first = (chunk.first_at or chunk.received_at).timestamp()
     last = (chunk.last_at or chunk.received_at).timestamp()
-    for number in range(chunk.events):
-        seconds = first + (last - first) * (number + 0.5) / chunk.events
-        _add(counts, int((seconds - spans.start) // spans.step), 1, flagged=False)
+    shares = (np.arange(chunk.events) + 0.5) / chunk.events
+    places, events = np.unique((first - spans.start + (last - first) * shares) // spans.step, return_counts=True)
+    for place, n in zip(places.astype(int).tolist(), events.tolist(), strict=True):
+        _add(counts, place, n, flagged=False)

@@ -7,6 +7,7 @@ import { article, focusRow, hasPanel, rowOf, select, selected } from "./panel.js
 const WIDTH = "list-width";
 const OPEN = "open-groups";
 const MOST_OPEN = 60; // groups that are opened again with the page
+const AT_ONCE = 4; // groups that are asked for side by side
 const STEP = 2; // percent of the width, by key
 const open = new Set(heldOpen());
 const nameOf = (group) => group.dataset.query;
@@ -51,16 +52,18 @@ function sayAll() {
   if (collapse) collapse.hidden = !some;
   if (expand) expand.hidden = some || !closed().length; // one takes the other's place: the list below stays where it is
 }
-// One after another, from the top: what is seen first is there first, and the server is asked once at a time.
+// A few at a time, from the top: what is seen first is there first, and the server is not asked for all at once.
 let expanding = false;
 async function expandAll() {
   if (expanding) return;
   expanding = true;
-  for (const group of closed()) {
-    await show(group, true);
-    if (!expanding || insideOf(group).hidden) break; // it said why
+  const groups = closed();
+  for (let at = 0; at < groups.length && expanding; at += AT_ONCE) {
+    const some = groups.slice(at, at + AT_ONCE);
+    await Promise.all(some.map((group) => show(group, true)));
+    if (some.some((group) => insideOf(group).hidden)) break; // it said why
   }
-  if (!expanding) collapseOpen(); // the one that was on its way
+  if (!expanding) collapseOpen(); // those that were on their way
   expanding = false;
 }
 function collapseAll() {

@@ -46,7 +46,10 @@ export function whenNothingIsLeft() {
   reloadList();
 }
 
+// Alerts that are on their way back: what the panel still shows of them is over, the server judges what comes after.
+const comingBack = new Set();
 function isClosed(target) {
+  if (comingBack.has(target.id)) return false;
   return target.article ? !$(".verdicts", target.article) : target.row.classList.contains("is-closed");
 }
 export function decide(value, target = current()) {
@@ -140,6 +143,7 @@ export function undo(number = 0) {
   hideToast("good");
   const entry = number ? takeNumbered(number) : takeLast();
   if (entry && article()?.dataset.alert === entry.id) delete article().dataset.settled;
+  if (entry) comingBack.add(entry.id);
   if (entry?.leaves) {
     entry.back = true;
     putBack(entry.row);
@@ -160,17 +164,20 @@ function undone(entry, answer) {
   if (!workspace()) { location.reload(); return; }
   const single = answer.undone === 1 ? String(answer.ids[0]) : "";
   forget(single);
-  if (single && entry?.id === single && rowOf(single)) refresh(single);
-  else reloadList().then(() => { if (single) openId(single, { push: false }); });
+  const shown = single && entry?.id === single && rowOf(single)
+    ? refresh(single)
+    : reloadList().then(() => single && openId(single, { push: false }));
+  Promise.resolve(shown).finally(() => comingBack.delete(entry?.id));
   tell({ ids: (answer.ids ?? []).map(String), gone: false });
 }
 function notUndone(entry) {
+  comingBack.delete(entry?.id);
   if (entry?.leaves) takeOut(rowOf(entry.id) ?? entry.row);
 }
 function refresh(id) {
-  if (rowOf(id).dataset.leaving) return; // it is decided again already
-  if (hasPanel() && (isShown(id) || selected()?.dataset.id === id)) loadPanel(id, { fresh: true });
-  else renewRow(id);
+  if (rowOf(id).dataset.leaving) return null; // it is decided again already
+  if (hasPanel() && (isShown(id) || selected()?.dataset.id === id)) return loadPanel(id, { fresh: true });
+  return renewRow(id);
 }
 async function renewRow(id) {
   if (!rowOf(id)) return;

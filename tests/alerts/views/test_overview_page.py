@@ -15,6 +15,7 @@ from triage.models import ModelVersion, RawBatch, Source, SourceHealth, SourceMi
 
 pytestmark = pytest.mark.django_db
 PARTS = ("intake", "flow", "work", "quality", "techniques")
+EVERY_PART = "/overview/?" + "&".join(f"part={part}" for part in PARTS)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_the_first_day_says_what_to_do_next_and_asks_for_no_part(page, client, c
 def test_before_anything_came_in_nothing_is_measured_and_nothing_is_zero(page, settings):
     settings.LLM_BASE_URL = ""
     make_source()
-    found = text(page, "/overview/?whole=1")
+    found = text(page, EVERY_PART)
     for words in (
         "Learning: 0 of", "Waiting longest nothing waits", "Nothing waits for a person.", "Sources 1 not judged lately",
         "not measured: nothing has come in yet.", "No alert was opened in the last 24 hours.",
@@ -85,7 +86,7 @@ def test_a_full_day_shows_rates_with_interval_and_n_and_links_to_the_lists(page,
     SpendBlock.objects.create(scope="all", period=f"{timezone.now():%Y-%m-%d}", spent_microusd=6_000_000, calls=3)
     source = make_source()
     fill(source, alice)
-    found = text(page, "/overview/?whole=1")
+    found = text(page, EVERY_PART)
     assert "Open alerts 2 1 critical or high" in found
     assert "Received 50 Stored 50 Flagged 4 0.40 % (0.16 – 1.02, n = 1,000)" in found
     assert "Opened 4 Explained meanwhile 2" in found
@@ -95,7 +96,7 @@ def test_a_full_day_shows_rates_with_interval_and_n_and_links_to_the_lists(page,
     assert "6.00 USD of 5.00 USD" in found
     assert "1 need s a look" not in found
     assert "1 needs a look" in found
-    html = page.get("/overview/?whole=1").text
+    html = page.get(EVERY_PART).text
     for address in ("/?severity=critical", f"/?status=all&amp;source={source.pk}", "/?status=all&amp;technique=T1110",
                     f"/?status=all&amp;assignee={alice.pk}", f"/sources/{source.pk}/", "/?status=muted"):  # fmt: skip
         assert f'href="{address}"' in html, address
@@ -103,7 +104,7 @@ def test_a_full_day_shows_rates_with_interval_and_n_and_links_to_the_lists(page,
 
 def test_hostile_text_stays_text_in_every_part(page, alice, make_user):
     fill(make_source(HOSTILE[:60]), make_user(HOSTILE[:60], "analyst"))
-    html = page.get("/overview/?whole=1").text
+    html = page.get(EVERY_PART).text
     assert "<script>window" not in html
     assert "<img src=x" not in html
     assert "\u202e" not in html
@@ -119,8 +120,15 @@ def test_the_page_brings_its_parts_later_and_each_answers_alone(page, alice):
         assert f'id="overview-{part}"' in fragment
         assert "<html" not in fragment
         assert "last 7 days" in fragment
-    assert '<a href="/overview/?range=7d&amp;whole=1">Show every part at once</a>' in html
-    assert "hx-get" not in page.get("/overview/?range=7d&whole=1").text
+        assert f'<a href="/overview/?range=7d&amp;part={part}#overview-{part}">' in html
+        alone = page.get(f"/overview/?range=7d&part={part}").text
+        assert f"/overview/{part}/" not in alone
+        assert alone.count("hx-get") == len(PARTS) - 1
+    assert "hx-get" not in page.get(EVERY_PART).text
+
+
+def test_an_unknown_part_is_refused(page):
+    assert page.get("/overview/?part=everything").status_code == 400
 
 
 @pytest.mark.parametrize("path", ["", *(f"{part}/" for part in PARTS)])
@@ -142,7 +150,7 @@ def test_queries_do_not_grow_with_rows(page, alice, path, django_assert_num_quer
 
 def test_a_blind_audit_shows_in_no_part_but_as_hidden(page, alice, make_user):
     make_alert(make_source("quiet"), origin="blind_audit", inclusion_probability=0.1, severity="critical", p_value=0.6)
-    found = text(page, "/overview/?whole=1")
+    found = text(page, EVERY_PART)
     assert "Open alerts 1 none critical or high" in found
     assert "Hidden 1 0 0 0 0 1" in found
     assert "Critical 0 0 0 0 0 0 –" in found
