@@ -6,7 +6,7 @@ in the database and may run twice.
 
 from celery import shared_task
 
-from alerts.services import explaining, grouping, quality, ranking
+from alerts.services import explaining, grouping, quality, ranking, sealing
 from triage import state
 
 
@@ -40,6 +40,12 @@ def explain_alert(alert_id: int) -> bool:
 def rank() -> int:
     """Learn from verdicts when enough are new, and put the open alerts into order; return how many moved."""
     return ranking.keep_up()
+
+
+@shared_task(name="alerts.tasks.seal_audit")
+def seal_audit() -> int:
+    """Seal audit entries that a process left behind when it died; return how many."""
+    return sealing.seal(everything=True)
 
 
 @shared_task(name="alerts.tasks.watch_quality")

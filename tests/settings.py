@@ -13,6 +13,7 @@ from pathlib import Path
 
 #: What a developer may have set for a real run; none of it may reach a test.
 PERSONAL_VARIABLES = (
+    "AUDIT_KEY",
     "ALERT_BUDGET_PER_DAY",
     "ALLOWED_HOSTS",
     "BEHIND_TLS",

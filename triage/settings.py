@@ -77,6 +77,10 @@ def _price(name: str) -> tuple[float, float] | None:
 
 
 SECRET_KEY = _secret_key()
+# Authenticates the audit trail; SECRET_KEY does where it is not set, which then cannot be changed without it.
+AUDIT_KEY = env.text("AUDIT_KEY")
+if AUDIT_KEY and len(AUDIT_KEY) < 32:
+    raise EnvironmentValueError("AUDIT_KEY must have at least 32 characters")
 DEBUG = env.boolean("DEBUG", False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")

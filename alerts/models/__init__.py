@@ -9,7 +9,7 @@ from alerts.models.alerts import (
     ExplanationState,
     Severity,
 )
-from alerts.models.audit import AppendOnlyError, AuditEntry
+from alerts.models.audit import AppendOnlyError, AuditEntry, AuditHead, AuditSeal
 from alerts.models.explanations import (
     CallPurpose,
     CallState,
@@ -44,6 +44,8 @@ __all__ = [
     "AlertTechnique",
     "AppendOnlyError",
     "AuditEntry",
+    "AuditHead",
+    "AuditSeal",
     "CallPurpose",
     "CallState",
     "CallTier",

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.factories import make_batch, make_source
 from tests.triage.versions import spoil, store_version
-from triage import champion
+from triage import champion, hooks
 from triage.management import diagnosis
 from triage.models import BatchStatus, ModelStatus, ModelVersion, WorkerHeartbeat
 
@@ -40,7 +40,8 @@ def test_a_healthy_deployment_has_no_failing_line() -> None:
     beat("pipeline", "explain", "learn")
     status, lines = run()
     assert status == 0
-    assert [line[:5] for line in lines] == ["ok   "] * len(diagnosis.CHECKS)
+    assert [line[:5] for line in lines] == ["ok   "] * (len(diagnosis.CHECKS) + len(hooks.findings()))
+    assert "ok   audit trail: 0 entries sealed, 0 wait for their seal" in lines
     assert "ok   champion: learning: 0 of 5,000 events" in lines
 
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import io
 import json
-from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -141,8 +140,7 @@ def test_minutes_per_alert_are_measured_from_taking_to_verdict(alice: User) -> N
         alert = make_alert(source, fingerprint=str(number))
         for action, after in (("assign", 0), ("verdict", number + 1)):
             when = NOW - dt.timedelta(hours=5) + dt.timedelta(minutes=after)
-            with patch("django.utils.timezone.now", return_value=when):
-                AuditEntry.objects.create(actor="alice", actor_kind="person", action=action, alert=alert)
+            AuditEntry.objects.create(actor="alice", actor_kind="person", action=action, alert=alert, created_at=when)
     found = budget.usual_minutes()
     assert found is not None
     assert (found.value, found.n) == (10.5, 20)
