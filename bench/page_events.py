@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from triage import pipeline, reading, store
+from triage import partitions, pipeline, reading
 from triage.models import RawBatch, Source
 
 SOURCES = (
@@ -98,7 +98,7 @@ def _receive(source: Source, lines: list[bytes], start: dt.datetime) -> None:
 
 def _copy(age: dt.timedelta, now: dt.datetime) -> None:
     """Copy the newest three days to an earlier time, with batch numbers that are free."""
-    store.ensure_partitions({str((now - age - dt.timedelta(days=back)).date()) for back in range(-1, 5)})
+    partitions.ensure({str((now - age - dt.timedelta(days=back)).date()) for back in range(-1, 5)})
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(id) FROM triage_rawbatch")
         last = cursor.fetchone()[0]

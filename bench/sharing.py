@@ -55,7 +55,7 @@ from bench import quality, streams  # noqa: E402 - as above
 from bench.company.stories import tell  # noqa: E402 - as above
 from bench.company.stream import Stream  # noqa: E402 - as above
 from bench.rank import flagged_event  # noqa: E402 - as above
-from triage import detectors, documents, ecs, parsers, store  # noqa: E402 - as above
+from triage import detectors, documents, ecs, parsers, partitions, store  # noqa: E402 - as above
 from triage.contracts import Envelope, ExplanationAnswer, ExplanationRequest, ParsedEvent, Reason, Record  # noqa: E402
 from triage.explainers import clusters, grounding, prompting  # noqa: E402 - as above
 from triage.explainers.evidence import EvidenceExplainer  # noqa: E402 - as above
@@ -142,7 +142,7 @@ def _insert(source: Source, rows: list[tuple[ParsedEvent, float, float, tuple[Re
     """Store flagged events with their documents."""
     batch = next(_BATCHES)
     received = store.timestamp_texts([NOW])[0]
-    store.ensure_partitions([received[:10]])
+    partitions.ensure([received[:10]])
     documents.insert(list(documents.chunk_rows(batch, received, [event for event, *_ in rows])))
     Event.objects.bulk_create(
         [

@@ -15,7 +15,7 @@ def stage_costs(count: int) -> dict[str, float]:
     """Return microseconds per event of each stage, in this process, one after the other."""
     from django.db import transaction
 
-    from triage import champion, parsers, pipeline, receivers, sliding, store
+    from triage import champion, parsers, partitions, pipeline, receivers, sliding
     from triage.contracts import StoredBatch
 
     body = bodies(hec_events(count, seed=99), count)[0]
@@ -36,7 +36,7 @@ def stage_costs(count: int) -> dict[str, float]:
     item = pipeline.ReadBatch(StoredBatch(2**30, 1, "hec_event", {}, time.time(), b"", count), events)
     rows = timed("rows", lambda: list(pipeline.event_rows(item, judged.scores, judged.model_id, windows)))
     chunks = timed("documents", lambda: list(pipeline.document_chunks(item)))
-    store.ensure_partitions({rows[0][2][:10]})
+    partitions.ensure({rows[0][2][:10]})
     with transaction.atomic():  # as the pipeline does
         timed("store", partial(store_all, rows, chunks))
     costs["limit"] = limit_cost(body, rows)

@@ -28,10 +28,10 @@ class Deployment:
         self.arguments, self.directory = arguments, directory
         self.start()
 
-    def start(self) -> None:
+    def start(self, port: int = 0) -> None:
         """Start every process, the first time or again after :meth:`stop`."""
         with self.log.open("ab") as log:
-            command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *self.arguments]
+            command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(port), *self.arguments]
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env=self.environment, cwd=self.directory
             )

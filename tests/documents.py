@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import zstandard
 
-from triage import store
+from triage import partitions
 from triage.documents import CHUNK_EVENTS
 from triage.models import EventChunk, batch_and_position, event_id
 
@@ -20,7 +20,7 @@ def write_line(identifier: int, line: bytes, received_at: dt.datetime) -> None:
     """Put a line, sound or not, into an event's place in its chunk."""
     batch_id, position = batch_and_position(identifier)
     chunk_id = event_id(batch_id, position - position % CHUNK_EVENTS)
-    store.ensure_partitions([str(received_at.date())])
+    partitions.ensure([str(received_at.date())])
     row = EventChunk.objects.filter(pk=chunk_id).first()
     lines = zstandard.ZstdDecompressor().decompress(bytes(row.body)).split(b"\n") if row else []
     lines += [b""] * (identifier - chunk_id + 1 - len(lines))

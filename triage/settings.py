@@ -178,6 +178,7 @@ MAX_BODY_BYTES = env.integer("MAX_BODY_BYTES", 64 * 2**20, minimum=2**16, maximu
 MAX_WIRE_BYTES = env.integer("MAX_WIRE_BYTES", 64 * 2**20, minimum=2**16, maximum=2**31)
 MAX_RECORDS_PER_BATCH = 2**20 - 1
 MAX_BACKLOG_RECORDS = env.integer("MAX_BACKLOG_RECORDS", 5_000_000, minimum=1000)
+MIN_FREE_DISK_BYTES = env.integer("MIN_FREE_DISK_BYTES", 2**29)
 
 # Detection.
 LEARN_MIN_EVENTS = env.integer("LEARN_MIN_EVENTS", 5_000, minimum=200)

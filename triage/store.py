@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from triage import documents, minutes, reading, shadow_figures, tallies, turns, waiting
+from triage import documents, minutes, partitions, reading, shadow_figures, tallies, turns, waiting
 from triage.contracts import StoredBatch
 from triage.models import (
     BatchStatus,
@@ -37,8 +37,8 @@ MAX_ATTEMPTS = 4
 #: Rows looked at in one claim, over all its sources, and the most inflated bytes it takes on.
 CLAIM_ROWS = 256
 CLAIM_BYTES = 64 * 2**20
-#: Partitioned by the day of receipt on PostgreSQL.
-PARTITIONED = ("triage_event", "triage_eventchunk")
+#: Rows that one transaction of retention deletes.
+DELETED_AT_ONCE = 2_000
 EVENT_COLUMNS = (
     "id", "source_id", "received_at", "timestamp", "timestamp_origin", "parser",
     "event_category", "event_action", "event_outcome", "event_code", "log_level",
@@ -125,7 +125,7 @@ def finish(
     the batches is no longer this owner's.
     """
     now = timezone.now()
-    ensure_partitions({row[2][:10] for row in rows})
+    partitions.ensure({row[2][:10] for row in rows})
     with transaction.atomic():
         mine = RawBatch.objects.filter(
             pk__in=[outcome.batch_id for outcome in outcomes], status=BatchStatus.PROCESSING, lease_owner=owner
@@ -190,34 +190,6 @@ def _micros(seconds: float) -> int:
 def _second_text(second: int) -> str:
     """Return a whole second as text; the events of a pass share few of them."""
     return dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def ensure_partitions(days: Iterable[str]) -> None:
-    """Make the PostgreSQL partitions of each day (``YYYY-MM-DD``) that has none yet.
-
-    Called before the storing transaction, so that a rollback cannot take a partition away again and
-    no row ever lands in the default partition.
-    """
-    if connection.vendor != "postgresql":
-        return
-    for day in days:
-        start = dt.date.fromisoformat(day)
-        for table in PARTITIONED:
-            name = f"{table}_{start:%Y%m%d}"
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT to_regclass(%s)", [name])
-                if cursor.fetchone()[0] is None:
-                    _make_partition(table, name, start)
-
-
-def _make_partition(table: str, name: str, start: dt.date) -> None:
-    """Make one day's partition; an advisory lock keeps two workers from doing it at once."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(7461123)")
-        cursor.execute(
-            f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM (%s) TO (%s)",
-            [f"{start} 00:00:00+00", f"{start + dt.timedelta(days=1)} 00:00:00+00"],
-        )
 
 
 def release(owner: str) -> int:
@@ -356,27 +328,22 @@ def recent_batches(max_records: int) -> list[int]:
 def expire(before: dt.datetime) -> int:
     """Drop events and raw batches received before a time; return how many batches went.
 
-    On PostgreSQL whole day partitions are dropped; rows of a part-day stay until their day is over.
+    On PostgreSQL whole day partitions are dropped; rows of a part-day stay until their day is over. What has to be
+    deleted row by row goes in parts, each a short transaction of its own, so that nobody waits for the rest.
     """
     if connection.vendor == "postgresql":
-        _drop_partitions(before.date())
+        partitions.drop_before(before.date())
     else:
-        Event.objects.filter(received_at__lt=before).delete()
-        EventChunk.objects.filter(received_at__lt=before).delete()
+        _delete_in_parts(Event.objects.filter(received_at__lt=before))
+        _delete_in_parts(EventChunk.objects.filter(received_at__lt=before))
     minutes.expire(before)
-    old = RawBatch.objects.filter(received_at__lt=before).exclude(
-        status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING]
-    )
-    return old.delete()[0]
+    done = RawBatch.objects.exclude(status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING])
+    return _delete_in_parts(done.filter(received_at__lt=before))
 
 
-def _drop_partitions(first_kept: dt.date) -> None:
-    with connection.cursor() as cursor:
-        for table in PARTITIONED:
-            cursor.execute(
-                "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::text::regclass", [table]
-            )
-            for (name,) in cursor.fetchall():
-                suffix = name.removeprefix(f"{table}_")
-                if suffix.isdigit() and suffix < f"{first_kept:%Y%m%d}":
-                    cursor.execute(f"DROP TABLE {name}")
+def _delete_in_parts(rows: QuerySet[Any]) -> int:
+    """Delete what a query finds, some rows at a time; return how many went."""
+    total = 0
+    while identifiers := list(rows.order_by().values_list("pk", flat=True)[:DELETED_AT_ONCE]):
+        total += rows.model._default_manager.filter(pk__in=identifiers).delete()[0]
+    return total

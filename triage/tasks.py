@@ -14,7 +14,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from triage import forgetting, state, store, watch
+from triage import forgetting, partitions, state, store, watch
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def sweep() -> None:
 
     now = timezone.now()
     today = now.date()
-    store.ensure_partitions([str(today + dt.timedelta(days=days)) for days in range(3)])
+    partitions.ensure([str(today + dt.timedelta(days=days)) for days in range(3)])
     forgetting.drop_idle_channels(now)
     if watch.is_due(now):
         watch.watch(now)

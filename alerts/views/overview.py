@@ -19,6 +19,7 @@ from alerts.selectors import overview_quality as quality
 from alerts.selectors import overview_rates as rates
 from alerts.selectors import overview_times as work
 from alerts.selectors.overview import Span, SpanError
+from alerts.selectors.standstill import standstill
 from alerts.views.common import page
 from triage.models import Role
 
@@ -95,6 +96,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         "alarms": installation.alarms(),
         "freshness": estate.freshness(),
         "learning": estate.learning(),
+        "standstill": standstill(),
         "trouble": health.trouble(),
         "pause": llm.pause(),
     }

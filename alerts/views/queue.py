@@ -17,6 +17,7 @@ from alerts.selectors.alert import alert_page
 from alerts.selectors.queue import FilterError, QueueFilter
 from alerts.selectors.queue_facets import facets, values_of
 from alerts.selectors.queue_filter import MAX_SEARCH_CHARACTERS
+from alerts.selectors.standstill import standstill
 from alerts.views.common import frame, page
 from triage.models import Role
 
@@ -71,6 +72,7 @@ def queue_page(request: HttpRequest) -> HttpResponse:
         "freshness": estate.freshness(),
         "learning": estate.learning(),
         "sources_exist": estate.source_count() > 0,
+        "standstill": standstill(),
         "trouble": health.trouble(),
         "pause": llm.pause(),
     }
@@ -174,6 +176,7 @@ def queue_pulse(request: HttpRequest) -> HttpResponse:
         "pulse": {"after": after, "count": queue.arrived(wanted, after), "query": wanted.query()},
         "freshness": estate.freshness(),
         "learning": estate.learning(),
+        "standstill": standstill(),
         "trouble": health.trouble(),
         "pause": llm.pause(),
         "swap": True,

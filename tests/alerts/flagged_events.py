@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from tests.documents import write_document
-from triage import store
+from triage import partitions
 from triage.models import Event, Source
 
 START = dt.datetime(2026, 3, 1, 14, 2, 11, tzinfo=dt.UTC)
@@ -25,7 +25,7 @@ def flagged(
     source: Source, message: str = "Accepted password for backup from 192.0.2.7 port 50122", **columns: Any
 ) -> Event:
     """Store and return one flagged event; ``document`` is its ECS document."""
-    store.ensure_partitions([str(START.date())])
+    partitions.ensure([str(START.date())])
     usual = {"user.name": "backup", "host.name": "db-1", "source.ip": "192.0.2.7", "process.name": "sshd"}
     document = columns.pop("document", usual)
     defaults: dict[str, Any] = {

@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from tests.documents import write_document, write_line
 from tests.factories import make_batch, make_source
-from triage import documents, pipeline, sliding, store, terms
+from triage import documents, partitions, pipeline, sliding, store, terms
 from triage.conditions import Written
 from triage.contracts import NO_SCORE, ParsedEvent, StoredBatch
 from triage.documents import Document
@@ -25,7 +25,7 @@ def events(*messages):
 
 
 def chunk(batch_id, *messages):
-    store.ensure_partitions(["2026-05-04"])
+    partitions.ensure(["2026-05-04"])
     documents.insert(list(documents.chunk_rows(batch_id, "2026-05-04 12:00:00", events(*messages))))
 
 
@@ -81,7 +81,7 @@ def test_a_text_is_found_newest_first_in_messages_and_fields():
         item = pipeline.ReadBatch(
             StoredBatch(batch_id, 1, "lines", {}, NOON.timestamp(), b"", 2), events(f'say "hi" {batch_id}', "nothing")
         )
-        store.ensure_partitions(["2026-05-04"])
+        partitions.ensure(["2026-05-04"])
         store.insert_events(list(pipeline.event_rows(item, [NO_SCORE] * 2, None, sliding.numbers_of([None, None]))))
         documents.insert(list(pipeline.document_chunks(item)))
 
@@ -106,7 +106,7 @@ def test_a_chunk_tells_how_many_events_it_holds_their_times_and_what_may_be_in_i
         ParsedEvent(NOON.timestamp() + place, "event", "syslog", f"line {place}", {"user.name": f"u{place}"})
         for place in (5.25, -3, 0)
     ]
-    store.ensure_partitions(["2026-05-04"])
+    partitions.ensure(["2026-05-04"])
     documents.insert(rows_of(*spread))
     chunk = EventChunk.objects.get()
     assert (chunk.events, chunk.first_at, chunk.last_at) == (

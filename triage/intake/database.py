@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from triage import reading, state, store
+from triage import disk, reading, state, store
 from triage.intake import acknowledgement, fairness, repeats
 from triage.intake.commit import Batch, BusyError, Receipt, Submission, join
 from triage.models import RawBatch
@@ -74,17 +74,20 @@ def _answers(receipts: Sequence[Receipt], allotted: acknowledgement.Allotment) -
 
 
 class Backlog:
-    """How far the pipeline is behind, per source, measured at most once a second by the writer thread."""
+    """How far the pipeline is behind, per source, and whether the disk has room: measured by the writer thread, at most
+    once a second.
+    """
 
     def __init__(self) -> None:
         self._held: Mapping[int, int] = {}
         self._total = 0
         self._asked = True
+        self._no_room = disk.is_short()
 
     def is_full(self) -> bool:
         """Return whether senders should come back later; never waits."""
         self._asked = True
-        return self._total > settings.MAX_BACKLOG_RECORDS
+        return self._no_room or self._total > settings.MAX_BACKLOG_RECORDS
 
     def refuses(self, source_id: int) -> bool:
         """Return whether a source should come back later: all is full, or it holds more than its share; never waits."""
@@ -100,6 +103,7 @@ class Backlog:
         if not self._asked:
             return
         self._asked = False
+        self._no_room = disk.is_short()
         try:
             held = store.backlog_by_source()
         except (OperationalError, InterfaceError) as error:

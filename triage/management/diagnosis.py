@@ -5,7 +5,6 @@ Handed: the running configuration. Hands on: findings, each with what to do when
 
 import datetime as dt
 import os
-import shutil
 from collections.abc import Callable
 
 from django.conf import settings
@@ -14,12 +13,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from triage import champion, heartbeat, hooks, state, store, training, watch
+from triage import disk as room
 from triage.explainers import chat_models
 from triage.explainers.base import SHUTDOWN_WARN_DAYS
 from triage.hooks import Finding
 from triage.models import ModelStatus, ModelVersion, WorkerHeartbeat
 
-MIN_FREE_BYTES = 2**30
 LLM_SECONDS = 5.0
 
 
@@ -85,11 +84,12 @@ def sources() -> Finding:
 
 
 def disk() -> Finding:
-    """The data directory is writable and has room."""
-    free = shutil.disk_usage(settings.DATA_DIR).free
-    healthy = free >= MIN_FREE_BYTES and os.access(settings.DATA_DIR, os.W_OK)
-    fix = "Free space or move WINNOW_DATA_DIR; at least 1 GiB must be free and the directory writable."
-    return Finding("disk", healthy, f"{free / 2**30:.1f} GiB free at {settings.DATA_DIR}", fix)
+    """The data directory is writable and has room for what is accepted, and then some."""
+    free, kept = room.free_bytes(), settings.MIN_FREE_DISK_BYTES
+    healthy = free >= kept and os.access(settings.DATA_DIR, os.W_OK)
+    fix = f"Free space or move WINNOW_DATA_DIR. Below {kept / 2**30:.1f} GiB (MIN_FREE_DISK_BYTES) nothing is accepted."
+    found = f"{free / 2**30:.1f} GiB free at {settings.DATA_DIR}"
+    return Finding("disk", healthy, found, fix, warning=free < 2 * kept)
 
 
 def model_store() -> Finding:

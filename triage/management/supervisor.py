@@ -100,17 +100,26 @@ def worker_child(role: str, number: int) -> Child:
     return Child(name, celery_command("worker", *options, *quiet), role=role, environment=environment)
 
 
+def web_child(number: int, descriptor: int) -> Child:
+    """Return a web process on a listening socket."""
+    command = [sys.executable, "-m", "triage.management.web", str(descriptor)]
+    return Child(f"web-{number}", command, role="web", pass_fds=(descriptor,))
+
+
+def beat_child() -> Child:
+    """Return the clock that sends the regular messages; two of them do no harm."""
+    command = celery_command("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=", "--loglevel", "WARNING")
+    return Child("beat", command, role="beat")
+
+
 def children(plan: Plan, sock: socket.socket) -> list[Child]:
     """Return every child of a plan."""
-    fd = sock.fileno()
-    web = [sys.executable, "-m", "triage.management.web", str(fd)]
-    beat = celery_command("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=", "--loglevel", "WARNING")
     return [
-        *(Child(f"web-{number}", web, role="web", pass_fds=(fd,)) for number in range(plan.web_workers)),
+        *(web_child(number, sock.fileno()) for number in range(plan.web_workers)),
         *(worker_child("pipeline", number) for number in range(plan.pipeline_workers)),
         *(worker_child("explain", number) for number in range(plan.explain_workers)),
         worker_child("learn", 0),
-        Child("beat", beat, role="beat"),
+        beat_child(),
     ]
 
 

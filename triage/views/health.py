@@ -1,7 +1,8 @@
 """``/healthz`` and ``/readyz``: is the process alive, and can the deployment do its work.
 
 Handed: nothing. Hands on: JSON with each check and its problem. Ready means: the database answers, the broker
-takes messages, a pipeline worker is alive. A champion is reported and not asked for: Winnow learns first, and while a
+takes messages, a pipeline worker is alive. A disk without room is reported: pages answer, senders are told to come
+back. A champion is reported and not asked for: Winnow learns first, and while a
 champion is refused an earlier one serves.
 """
 
@@ -14,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from triage import state
+from triage import disk, state
 from triage.models import BatchStatus, ModelStatus, ModelVersion, RawBatch, WorkerHeartbeat
 from triage.registry import sealed
 
@@ -37,6 +38,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         "broker": _check(state.broker_problem()),
         "workers": _workers(),
         "champion": _champion(),
+        "disk": _check(disk.problem()),
     }
     ready = all(checks[name]["ok"] for name in ("database", "broker", "workers"))
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)

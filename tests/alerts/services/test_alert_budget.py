@@ -13,7 +13,7 @@ from alerts.models import AuditEntry, Verdict
 from alerts.services import budget
 from tests.alerts.rows import make_alert
 from tests.factories import make_batch, make_source
-from triage import store
+from triage import partitions
 from triage.learning.budget import Wishes
 from triage.models import AlertPolicy, Event, ModelStatus, ModelVersion, RawBatch, Source, User, event_id
 
@@ -36,7 +36,7 @@ def day(source: Source, model: ModelVersion, ago: float, scores: dict[str, float
     RawBatch.objects.filter(pk=batch.pk).update(
         received_at=received, status="done", event_count=events, model_version=model
     )
-    store.ensure_partitions([f"{received:%Y-%m-%d}"])
+    partitions.ensure([f"{received:%Y-%m-%d}"])
     for position, (user, score) in enumerate(scores.items()):
         Event.objects.create(
             id=event_id(batch.pk, position), source=source, received_at=received, timestamp=received,

@@ -8,7 +8,7 @@ from django.utils import timezone
 from alerts.models import Alert, AlertEvent, AuditEntry
 from alerts.services import audits
 from tests.factories import make_batch, make_source
-from triage import store
+from triage import partitions
 from triage.models import Event, ModelStatus, ModelVersion, RawBatch, event_id
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def events(model: ModelVersion) -> None:
     RawBatch.objects.filter(pk=batch.pk).update(
         received_at=received, status="done", event_count=1000, flagged_count=10, model_version=model
     )
-    store.ensure_partitions([f"{received:%Y-%m-%d}"])
+    partitions.ensure([f"{received:%Y-%m-%d}"])
     Event.objects.bulk_create(
         Event(
             id=event_id(batch.pk, n), source_id=batch.source_id, received_at=received, timestamp=received,

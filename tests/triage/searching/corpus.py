@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from triage import documents, ecs, reading, store
+from triage import documents, ecs, partitions, reading, store
 from triage.contracts import ParsedEvent
 from triage.models import BatchStatus, Event, EventChunk, RawBatch, Source, event_id
 
@@ -34,7 +34,7 @@ def put(
         )
         for place, (event, time) in enumerate(zip(events, times, strict=True))
     ]  # fmt: skip
-    store.ensure_partitions([str(NOON.date())])
+    partitions.ensure([str(NOON.date())])
     store.insert_events(rows)
     documents.insert(list(documents.chunk_rows(batch.pk, received, events, source.pk)))
     if not filtered:

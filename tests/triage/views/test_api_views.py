@@ -11,7 +11,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from tests.documents import write_document
-from triage import store
+from triage import partitions
 from triage.authentication import hash_token
 from triage.models import ApiToken, Event, ModelVersion, RawBatch, Source, WorkerHeartbeat, event_id
 from triage.views import openapi
@@ -45,7 +45,7 @@ def make_event(source, position, **changes):
         "log_level": "warning",
         "entity": "host:web-1",
     }
-    store.ensure_partitions([str(NOON.date())])
+    partitions.ensure([str(NOON.date())])
     event = Event.objects.create(**(values | changes))
     write_document(event.pk, event.message, fields, NOON)
     return event
@@ -253,6 +253,7 @@ def test_ready_with_a_live_pipeline_worker_while_learning():
                 "broker": {"ok": True},
                 "workers": {"ok": True, "alive": ["explain", "pipeline"]},
                 "champion": {"ok": True, "state": "learning", "version": None},
+                "disk": {"ok": True},
             },
         },
     )
