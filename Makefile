@@ -1,7 +1,7 @@
 # Winnow. `make` alone explains itself. Everything here works from a path with spaces in it.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test sqlite postgresql fast check format lint types imports templates migrations deploy docs \
-	coverage bench lock clean
+.PHONY: help demo run test sqlite postgresql processes fast check format lint types imports templates migrations deploy docs \
+	coverage bench lock sbom audit clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -28,21 +28,32 @@ demo: $(VENV)/.runtime ## Install, start everything, stream a sample feed; Ctrl-
 run: $(VENV)/.runtime ## The same without the sample feed: an empty, ready Winnow
 	@exec $(PY) manage.py up --welcome
 
-# Side by side, as they share nothing; the second one's output comes when the first has ended.
+# Three side by side, as they share nothing and the processes of the third mostly wait; the output of the second and the
+# third comes when the first has ended.
 test: $(VENV)/.dev ## The whole suite, embedded and on PostgreSQL + Redis
-	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
-	$(MAKE) -s postgresql >"$$log" 2>&1 & second=$$!; \
+	@logs=$$(mktemp -d) && trap 'rm -rf "$$logs"' EXIT; \
+	$(MAKE) -s postgresql >"$$logs/2" 2>&1 & second=$$!; \
+	$(MAKE) -s processes >"$$logs/3" 2>&1 & third=$$!; \
 	$(MAKE) -s sqlite; embedded=$$?; \
-	wait $$second; servers=$$?; \
-	cat "$$log"; [ $$embedded -eq 0 ] && [ $$servers -eq 0 ]
+	wait $$second; servers=$$?; cat "$$logs/2"; \
+	wait $$third; processes=$$?; cat "$$logs/3"; \
+	[ $$embedded -eq 0 ] && [ $$servers -eq 0 ] && [ $$processes -eq 0 ]
+
+EMBEDDED = env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE $(PY) -m pytest
+ON_SERVERS = $(PY) -m tests.servers -- $(PY) -m pytest -p no:cacheprovider
 
 sqlite: $(VENV)/.dev
-	@echo "== 1 of 2: embedded (SQLite, no broker server)"
-	@env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE $(PY) -m pytest -m "not second" $(ARGS)
+	@echo "== 1 of 3: embedded (SQLite, no broker server)"
+	@$(EMBEDDED) -m "not second and not process" $(ARGS)
 
 postgresql: $(VENV)/.dev
-	@echo "== 2 of 2: PostgreSQL and Redis"
-	@$(PY) -m tests.servers -- $(PY) -m pytest -m "second or (not once and not browser)" -p no:cacheprovider $(ARGS)
+	@echo "== 2 of 3: PostgreSQL and Redis"
+	@$(ON_SERVERS) -m "not process and (second or (not once and not browser))" $(ARGS)
+
+processes: $(VENV)/.dev
+	@echo "== 3 of 3: whole deployments, embedded, then on PostgreSQL and Redis"
+	@$(EMBEDDED) -p no:cacheprovider -m "process and not second" $(ARGS); embedded=$$?; \
+	$(ON_SERVERS) -m "process and (second or not once)" $(ARGS) && [ $$embedded -eq 0 ]
 
 # What starts processes, trains models or simulates days is left to `make test`.
 fast: $(VENV)/.dev ## The inner loop, under 30 s: lint and the quick tests, few examples each
@@ -93,6 +104,12 @@ lock: $(VENV)/.dev ## Pin the requirements again, with hashes
 	@$(LOCK) requirements.in -o requirements.txt
 	@$(LOCK) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) --no-deps requirements-servers.in -o requirements-servers.txt
+
+sbom: $(VENV)/.dev ## List every component of the product with its hashes (CycloneDX), as sbom.json
+	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --of JSON -o sbom.json && echo "sbom.json"
+
+audit: $(VENV)/.dev ## Ask the index for known vulnerabilities of what is pinned; needs its advisories
+	@$(VENV)/bin/pip-audit -r requirements.txt --require-hashes --disable-pip --progress-spinner off
 
 clean: ## Remove the environment and every cache; keep var/ and models_store/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov .coverage

@@ -4,10 +4,19 @@ Handed: a wake-up that may be lost, late or doubled. Hands on: a call to a servi
 in the database and may run twice.
 """
 
-from celery import shared_task
+from typing import Any
 
-from alerts.services import explaining, grouping, quality, ranking, sealing
-from triage import state
+from celery import shared_task
+from celery.signals import worker_ready
+
+from alerts.services import courier, explaining, grouping, quality, ranking, rehearsing, sealing
+from triage import heartbeat, state
+
+
+@worker_ready.connect
+def start_courier(**_: Any) -> None:
+    """An explain or learn worker that is ready also sends notifications, in a thread that ends with it."""
+    courier.start(heartbeat.role_from_environment())
 
 
 @shared_task(name="alerts.tasks.group_flagged")
@@ -17,6 +26,7 @@ def group_flagged() -> int:
     total = 0
     while taken := grouping.group_flagged():
         total += taken
+    rehearsing.group()
     return total
 
 
@@ -24,6 +34,7 @@ def group_flagged() -> int:
 def explain_pending() -> int:
     """Explain some of what waits, and ask for another turn when there may be more; return how many were handled."""
     state.answer(grouping.EXPLAIN_BELL)
+    rehearsing.explain()
     handled = explaining.explain_pending()
     if handled == explaining.BATCH:
         grouping.wake_explaining()

@@ -13,7 +13,7 @@ python=${PYTHON:-.venv/bin/python}
 port=${WINNOW_PORT:-8000}
 name=${WINNOW_HOST%%:*}
 export BEHIND_TLS=true ALLOWED_HOSTS="$name,127.0.0.1" CSRF_TRUSTED_ORIGINS="https://$WINNOW_HOST"
-export WINNOW_HOST WINNOW_UPSTREAM="127.0.0.1:$port"
+export WINNOW_HOST WINNOW_UPSTREAM="127.0.0.1:$port" CANARY_URL="${CANARY_URL:-http://127.0.0.1:$port}"
 
 keepers=()
 keep() { # run a command, and again when it ends

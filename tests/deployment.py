@@ -110,7 +110,7 @@ def own_database() -> Iterator[dict[str, str]]:
 def environment_for(directory: Path, database: dict[str, str], **variables: str) -> dict[str, str]:
     """Return the environment of a deployment whose files are in a directory."""
     (directory / "models").mkdir(exist_ok=True)
-    paths = {"WINNOW_DATA_DIR": str(directory), "WINNOW_MODELS_DIR": str(directory / "models")}
+    paths = {"CANARY_MINUTES": "0", "WINNOW_DATA_DIR": str(directory), "WINNOW_MODELS_DIR": str(directory / "models")}
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "triage.settings"} | paths | database | variables
     if environment.get("REDIS_URL"):  # the suite's own tests use database 0
         environment["REDIS_URL"] = environment["REDIS_URL"].rsplit("/", 1)[0] + "/1"

@@ -14,7 +14,11 @@ from alerts.models import (
     AlertPresence,
     AlertTechnique,
     AuditEntry,
+    Channel,
+    Condition,
+    Delivery,
     MuteRule,
+    Notification,
     ReviewAction,
     ReviewedAlert,
     SavedView,
@@ -60,6 +64,7 @@ def make_estate(text: str = TEXT, *, alerts: int = 60) -> dict[str, Any]:
     make_batch(source, "x", status="done", event_count=1, parser_counts={text[:30]: 1}, discard_counts={text: 1})
     SourceHealth.objects.create(source=source, judged_at=now, states=[["silent", text]], troubled=True)
     ids |= _workspace(alert, person, text, now)
+    ids |= _notifications(alert, text, now)
     for number in range(alerts):
         make_alert(source, severity=("low", "medium", "info")[number % 3], p_value=None if number % 5 else 0.01)
     return ids
@@ -94,6 +99,26 @@ def _alert(source: Source, version: ModelVersion, person: User, text: str, now: 
     flagged(source, entity="user:backup")
     make_full_alert(source, text="تسجيل دخول", title="تسجيل دخول غير معتاد admin", entity="user:مدير")
     return alert
+
+
+def _notifications(alert: Alert, text: str, now: dt.datetime) -> dict[str, Any]:
+    """Make a channel with a message that was given up, one that fails, and something that is wrong."""
+    channel = Channel.objects.create(
+        name=text[:80], kind="webhook", address=text[:1000], topics=["source"], created_by=text[:150],
+        quiet_from=0, quiet_until=60,
+    )  # fmt: skip
+    dead, _ = (
+        Delivery.objects.create(channel=channel, state=state, attempts=8, error=text[:300], created_at=now, due_at=now)
+        for state in ("dead", "waiting")
+    )
+    Notification.objects.create(
+        channel=channel, topic="alert", subject=text[:160], key=text[:160], severity="critical", severity_rank=4,
+        alert=alert, title=text[:300], text=text, created_at=now, delivery=dead, repeats=2,
+    )  # fmt: skip
+    Condition.objects.create(
+        subject=text[:150], topic="source", severity="high", title=text[:300], text=text, since=now
+    )
+    return {"channel_id": channel.pk, "delivery_id": dead.pk}
 
 
 def _workspace(alert: Alert, person: User, text: str, now: dt.datetime) -> dict[str, Any]:

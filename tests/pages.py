@@ -44,7 +44,7 @@ class Address:
 
 
 def patterns() -> list[URLPattern]:
-    """Return every path of people and of the API. The intake is routed before Django, the admin has its own tests."""
+    """Return every path of people and of the API. The intake is routed before Django."""
     return [*alerts.urls.urlpatterns, *triage.views.urls.urlpatterns]
 
 

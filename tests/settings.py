@@ -18,7 +18,11 @@ PERSONAL_VARIABLES = (
     "ALLOWED_HOSTS",
     "BEHIND_TLS",
     "CSRF_TRUSTED_ORIGINS",
+    "CANARY_MINUTES",
+    "CANARY_URL",
     "DEBUG",
+    "DETECTOR",
+    "EXPLAINER",
     "LEARN_MAX_EVENTS",
     "LEARN_MIN_EVENTS",
     "LLM_API_KEY",
@@ -43,7 +47,28 @@ PERSONAL_VARIABLES = (
     "MAX_BODY_BYTES",
     "MAX_WIRE_BYTES",
     "MIN_FREE_DISK_BYTES",
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET",
+    "OIDC_DEFAULT_ROLE",
+    "OIDC_GROUPS_CLAIM",
+    "OIDC_ISSUER",
+    "OIDC_LABEL",
+    "OIDC_ROLES",
+    "OIDC_SCOPES",
+    "OUTBOUND_ALLOW",
+    "PASSWORD_LOGIN",
+    "PUBLIC_URL",
     "RETENTION_DAYS",
+    "SESSION_IDLE_MINUTES",
+    "SESSION_MAX_HOURS",
+    "SMTP_FROM",
+    "SMTP_HOST",
+    "SMTP_PASSWORD",
+    "SMTP_PORT",
+    "SMTP_SECURITY",
+    "SMTP_USER",
+    "TOTP_REQUIRED_FROM",
+    "TRUSTED_PROXIES",
 )
 
 
@@ -68,6 +93,8 @@ isolate()
 from triage import settings as product  # noqa: E402 - reads the environment prepared above
 
 globals().update({name: getattr(product, name) for name in dir(product) if name.isupper()})
+# Tests that are about it send one themselves.
+CANARY_MINUTES = 0
 # A fast hash; nothing in the product depends on which one it is.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if not os.environ.get("DATABASE_URL"):

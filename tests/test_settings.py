@@ -42,6 +42,14 @@ def values(tmp_path: Path, *names: str, **variables: str) -> dict[str, object]:
         ({"LLM_LARGE_PRICE_OUTPUT_USD": "1"}, "LLM_LARGE_PRICE_INPUT_USD and LLM_LARGE_PRICE_OUTPUT_USD belong"),
         ({"LLM_PRICE_INPUT_USD": "1", "LLM_PRICE_OUTPUT_USD": "-1"}, "LLM_PRICE_OUTPUT_USD: -1.0 is outside 0.0 to"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: 'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"),
+        ({"OIDC_ISSUER": "https://id.example"}, "OIDC_ISSUER and OIDC_CLIENT_ID belong together"),
+        ({"OIDC_ROLES": "soc=analyst,x=god"}, "OIDC_ROLES: 'x=god' is not GROUP=viewer, analyst, lead or admin"),
+        (
+            {"OIDC_ISSUER": "https://id.example", "OIDC_CLIENT_ID": "w"},
+            "OIDC_ROLES or OIDC_DEFAULT_ROLE must say who gets in",
+        ),
+        ({"PASSWORD_LOGIN": "false"}, "PASSWORD_LOGIN=false needs OIDC_ISSUER"),
+        ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "TRUSTED_PROXIES: '10.0.0.1/8' is no address and no network"),
         ({"SECRET_KEY_FILE": "/nonexistent/key"}, "SECRET_KEY_FILE: cannot read /nonexistent/key"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -69,20 +77,25 @@ def test_database_and_redis_urls_mean_production(tmp_path: Path):
         tmp_path,
         "DATABASES",
         "CELERY_BROKER_URL",
+        "LOST_PEER",
         DATABASE_URL="postgresql://me:p%40ss@db.example:6543/logs?sslmode=require",
         REDIS_URL="redis://cache.example:6379/1",
     )
     database = found["DATABASES"]["default"]  # type: ignore[index]
     expected = {"NAME": "logs", "USER": "me", "PASSWORD": "p@ss", "HOST": "db.example", "PORT": "6543"}
     assert {name: database[name] for name in expected} == expected
-    assert database["OPTIONS"] == {"sslmode": "require"}
+    lost = found["LOST_PEER"]
+    assert lost["connect_timeout"] == "10"  # type: ignore[index]
+    assert database["OPTIONS"] == lost | {"sslmode": "require"}
     assert found["CELERY_BROKER_URL"] == "redis://cache.example:6379/1"
 
 
 def test_a_postgresql_socket_directory_can_be_the_host(tmp_path: Path):
-    found = values(tmp_path, "DATABASES", DATABASE_URL="postgresql://me@/logs?host=%2Frun%2Fpg&port=5433")
+    url = "postgresql://me@/logs?host=%2Frun%2Fpg&port=5433&connect_timeout=3"
+    found = values(tmp_path, "DATABASES", "LOST_PEER", DATABASE_URL=url)
     database = found["DATABASES"]["default"]  # type: ignore[index]
-    assert (database["HOST"], database["PORT"], database["OPTIONS"]) == ("/run/pg", "5433", {})
+    assert (database["HOST"], database["PORT"]) == ("/run/pg", "5433")
+    assert database["OPTIONS"] == found["LOST_PEER"] | {"connect_timeout": "3"}  # what is asked for wins
 
 
 def test_the_embedded_secret_key_is_kept_private_and_stays(tmp_path: Path):
@@ -109,6 +122,14 @@ def test_a_price_is_both_numbers_or_the_tables(tmp_path: Path):
     }
 
 
+def test_groups_become_roles(tmp_path: Path):
+    for given, roles in (
+        ("soc=analyst, a b=admin", {"soc": "analyst", "a b": "admin"}),
+        ("cn=soc,ou=groups=analyst;", {"cn=soc,ou=groups": "analyst"}),
+    ):
+        assert values(tmp_path, "OIDC_ROLES", OIDC_ROLES=given) == {"OIDC_ROLES": roles}
+
+
 def test_a_secret_comes_from_a_file(tmp_path: Path):
     secret = tmp_path / "llm"
     secret.write_text("sk-from-file\n")
@@ -116,6 +137,10 @@ def test_a_secret_comes_from_a_file(tmp_path: Path):
 
 
 def test_cookies_are_secure_behind_tls(tmp_path: Path):
+    cookies = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME")
+    assert values(tmp_path, *cookies) == dict(zip(cookies, ("sessionid", "csrftoken"), strict=True))
+    found = values(tmp_path, *cookies, BEHIND_TLS="true")
+    assert found == dict(zip(cookies, ("__Host-sessionid", "__Host-csrftoken"), strict=True))
     names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS")
     assert values(tmp_path, *names) == dict(zip(names, (False, False, 0), strict=True))
     assert values(tmp_path, *names, BEHIND_TLS="true") == dict(zip(names, (True, True, 31_536_000), strict=True))

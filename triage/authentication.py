@@ -7,6 +7,7 @@ that a busy source costs no query per request; a revoked token works that much l
 
 import base64
 import binascii
+import datetime as dt
 import hashlib
 import hmac
 import secrets
@@ -16,8 +17,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db.models import Q
+from django.utils import timezone
+
 from triage.models import ApiToken, Source, User
 
+#: When a token was last used is kept to the minute: a busy script costs one write in that time.
+NOTE_EVERY = dt.timedelta(minutes=1)
 CACHE_SECONDS = 5.0
 #: Wrong tokens are remembered too, so that guessing does not reach the database; their number is bounded.
 MAX_CACHED = 4096
@@ -89,7 +95,7 @@ def source_for(token: str) -> SourceIdentity | None:
     known, identity = cache.get(token_hash)
     if known:
         return identity
-    row = Source.objects.filter(token_hash=token_hash).first()
+    row = Source.every.filter(token_hash=token_hash).first()
     identity = None
     if row is not None and hmac.compare_digest(row.token_hash, token_hash):
         identity = SourceIdentity(
@@ -129,10 +135,18 @@ def _basic_password(value: str) -> str | None:
     return password if separator and password else None
 
 
+def unended(now: dt.datetime | None = None) -> Q:
+    """Return the condition of an API token that is neither revoked nor over."""
+    return Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now or timezone.now()))
+
+
 def api_token_user(token: str) -> tuple[User, str] | None:
-    """Return ``(user, scope)`` of an API token that is neither revoked nor its user's any more, or ``None``."""
-    token_hash = hash_token(token)
-    found = ApiToken.objects.select_related("user").filter(token_hash=token_hash, revoked_at=None).first()
+    """Return ``(user, scope)`` of an API token that is neither revoked nor over, or ``None``; its use is noted."""
+    now, token_hash = timezone.now(), hash_token(token)
+    standing = ApiToken.objects.filter(unended(now))
+    found = standing.select_related("user").filter(token_hash=token_hash).first()
     if found is None or not hmac.compare_digest(found.token_hash, token_hash) or not found.user.is_active:
         return None
+    if found.last_used_at is None or now - found.last_used_at >= NOTE_EVERY:
+        ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
     return found.user, found.scope

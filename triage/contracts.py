@@ -194,3 +194,4 @@ class StoredBatch:
     record_count: int
     pinned_parser: str = ""
     body_bytes: int = 0
+    synthetic: bool = False

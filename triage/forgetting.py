@@ -8,6 +8,7 @@ import datetime as dt
 
 from django.db import transaction
 
+from triage import deleting
 from triage.models import Ack, AckChannel, RecordKey
 
 #: Senders repeat what they could not deliver for hours, Pub/Sub for up to a week by default.
@@ -35,4 +36,4 @@ def drop_idle_channels(now: dt.datetime, *, at_once: int = 200) -> int:
 def drop_record_keys(now: dt.datetime) -> int:
     """Forget the identities of records that nobody sends again; return how many."""
     old = RecordKey.objects.filter(received_at__lt=now - dt.timedelta(days=RECORD_KEY_DAYS))
-    return old.delete()[0]
+    return deleting.in_parts(old)

@@ -43,11 +43,21 @@ class Finding:
     warning: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What somebody did with the whole installation: ``backup.made`` or ``backup.restored``."""
+
+    action: str
+    by: Decider
+    details: Mapping[str, object]
+
+
 Labels = Mapping[int, int]
 _labels: list[Callable[[], Labels]] = []
 _cleared: list[Callable[[], set[int]]] = []
 _examiners: list[Callable[[], list[Finding]]] = []
 _listeners: list[Callable[[ChampionChange], None]] = []
+_witnesses: list[Callable[[Operation], None]] = []
 
 
 def provide_labels(provider: Callable[[], Labels]) -> None:
@@ -85,6 +95,18 @@ def champion_changed(change: ChampionChange) -> None:
     """Tell every listener."""
     for listener in _listeners:
         listener(change)
+
+
+def tell_operations(witness: Callable[[Operation], None]) -> None:
+    """Let a function hear of each operation before it is done: what it raises stops it."""
+    if witness not in _witnesses:
+        _witnesses.append(witness)
+
+
+def operation(done: Operation) -> None:
+    """Tell every witness."""
+    for witness in _witnesses:
+        witness(done)
 
 
 def provide_findings(examiner: Callable[[], list[Finding]]) -> None:

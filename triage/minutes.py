@@ -19,7 +19,7 @@ from functools import lru_cache
 from django.db import connection
 from django.db.models import Sum
 
-from triage import ecs
+from triage import deleting, ecs
 from triage.contracts import ParsedEvent, StoredBatch
 from triage.models import IntakeMinute, ParserMinute, SourceMinute
 from triage.parsers.times import FLAG, INFERRED
@@ -215,4 +215,4 @@ def expire(before: dt.datetime) -> None:
     """Forget minutes that began before a time."""
     minute = minute_of(before.timestamp())
     for table in (SourceMinute, ParserMinute, IntakeMinute):
-        table._default_manager.filter(minute__lt=minute).delete()
+        deleting.in_parts(table._default_manager.filter(minute__lt=minute))

@@ -4,11 +4,16 @@ Handed: days. Hands on: nothing but tables; elsewhere there are no partitions, a
 """
 
 import datetime as dt
+import logging
 from collections.abc import Iterable
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+
+logger = logging.getLogger(__name__)
 
 PARTITIONED = ("triage_event", "triage_eventchunk")
+#: How long dropping a partition may keep others waiting.
+PATIENCE = "2s"
 
 
 def ensure(days: Iterable[str]) -> None:
@@ -53,10 +58,22 @@ def _make_partition(table: str, name: str, start: dt.date) -> None:
         )
 
 
-def drop_before(first_kept: dt.date) -> None:
-    """Drop the partitions of all days before one."""
-    for table in PARTITIONED:
-        for name, suffix in _partitions(table):
-            if suffix < f"{first_kept:%Y%m%d}":
-                with connection.cursor() as cursor:
-                    cursor.execute(f"DROP TABLE {name}")
+def drop_before(first_kept: dt.date) -> int:
+    """Drop the partitions of all days before one; return how many went.
+
+    Dropping one waits for whoever reads the table, and everybody else then waits behind it: so it waits for
+    :data:`PATIENCE` only. What is left is dropped the next time.
+    """
+    old = [name for table in PARTITIONED for name, suffix in _partitions(table) if suffix < f"{first_kept:%Y%m%d}"]
+    return sum(_drop(name) for name in old)
+
+
+def _drop(name: str) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+            cursor.execute(f"DROP TABLE IF EXISTS {name}")
+    except OperationalError as error:
+        logger.warning("%s is in use and stays until the next time: %s", name, error)
+        return False
+    return True

@@ -1,8 +1,7 @@
 """The straight line of the event side: claim, read, score, store; then ring for grouping.
 
-Handed: the name of the worker that runs it. Hands on: how many records it took off the queue. Reads top
-to bottom like the journey in ``docs/architecture.md``. Any step may die anywhere: the lease runs out and
-the batch is taken up again by the next worker, with the same result.
+Handed: the name of the worker that runs it. Hands on: how many records it took off the queue. Any step
+may die anywhere: the lease runs out and the next worker takes the batch up again, with the same result.
 """
 
 import logging
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from triage import champion, documents, ecs, minutes, reading, shadow, sliding, store, tallies
+from triage import canary, champion, documents, ecs, minutes, reading, shadow, sliding, store, tallies
 from triage.contracts import NO_SCORE, ParsedEvent, Score, StoredBatch
 from triage.detectors.base import Examined
 from triage.models import event_id
@@ -23,8 +22,7 @@ logger = logging.getLogger(__name__)
 
 #: Records per pass; one pass is one transaction. Many small batches share one: an event alone costs 400 times more.
 PASS_RECORDS = 8_000
-#: Characters of the message in an event's row.
-MESSAGE_WIDTH = 160
+MESSAGE_WIDTH = 160  # characters of the message in an event's row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +45,25 @@ class Judged:
 
 def process_pass(owner: str) -> int:
     """Take one pass of work off the queue; return its number of records, 0 when nothing waits."""
-    work = store.claim(owner, PASS_RECORDS)
-    if not work:
-        return 0
+    work, canaries = canary.apart(store.claim(owner, PASS_RECORDS))
+    with store.given_back_in_outage(owner):
+        for together in filter(None, [*([batch] for batch in canaries), work]):
+            _process(owner, together)
+    return sum(batch.record_count for batch in work)
+
+
+def _process(owner: str, work: Sequence[StoredBatch]) -> None:
+    """Process batches together; when that fails one by one, and what breaks even alone is set aside."""
     try:
         process(owner, work)
     except store.LostLeaseError as error:
         logger.warning("%s; the batches are another worker's now", error)
-    except Exception:
+    except Exception as error:
+        if len(work) == 1:
+            return store.blame(work[0].batch_id, error)
         logger.exception("a pass of %d batches failed; trying them one by one", len(work))
         for batch in work:
-            _process_alone(owner, batch)
-    return sum(batch.record_count for batch in work)
+            _process(owner, [batch])
 
 
 def process(owner: str, work: Sequence[StoredBatch]) -> None:
@@ -67,9 +72,7 @@ def process(owner: str, work: Sequence[StoredBatch]) -> None:
     events = [event for item in read for event in item.events]
     windows = sliding.observe(events)
     judged = judge(events, windows)
-    outcomes: list[store.BatchOutcome] = []
-    rows: list[tuple[Any, ...]] = []
-    chunks: list[documents.ChunkRow] = []
+    outcomes, rows, chunks = list[store.BatchOutcome](), list[tuple[Any, ...]](), list[documents.ChunkRow]()
     start = 0
     for item in read:
         part = slice(start, start + len(item.events))
@@ -80,18 +83,8 @@ def process(owner: str, work: Sequence[StoredBatch]) -> None:
     batches = [(item.batch, item.events) for item in read]
     tally = tallies.summarise(batches, judged.model_id, judged.examined, judged.flags)
     beside = shadow.compare(batches, judged.model_id, judged.flags, windows)
-    store.finish(owner, outcomes, rows, chunks, minutes.summarise(batches), tally, beside)
-
-
-def _process_alone(owner: str, batch: StoredBatch) -> None:
-    """Process one batch; what breaks even alone goes to quarantine with its reason."""
-    try:
-        process(owner, [batch])
-    except store.LostLeaseError as error:
-        logger.warning("%s; batch %d is another worker's now", error, batch.batch_id)
-    except Exception as error:
-        logger.exception("batch %d breaks the pipeline", batch.batch_id)
-        store.quarantine(batch.batch_id, f"{type(error).__name__}: {error}")
+    finish = canary.finish if work[0].synthetic else store.finish
+    finish(owner, outcomes, rows, chunks, minutes.summarise(batches), tally, beside)
 
 
 def judge(events: Sequence[ParsedEvent], windows: np.ndarray) -> Judged:

@@ -23,6 +23,11 @@ def load(path: str) -> Any:
         raise PluginError(f"cannot load plug-in {path}: {error}") from error
 
 
+def names(table: Mapping[str, str], group: str) -> set[str]:
+    """Return the names a room knows, without loading what they stand for."""
+    return {*table, *(found.name for found in entry_points(group=group))}
+
+
 def load_table(table: Mapping[str, str], group: str) -> dict[str, Any]:
     """Return every plug-in of a room by name; an outsider cannot replace a built-in one."""
     loaded = {name: load(path) for name, path in table.items()}

@@ -1,5 +1,6 @@
 """Django settings, from the environment only. See ``.env.example`` for every variable."""
 
+import ipaddress
 import logging
 import secrets
 from contextlib import suppress
@@ -35,6 +36,21 @@ def _secret_key() -> str:
     return path.read_text()
 
 
+# A host that the network has cut off says nothing, and nothing by itself ends its connections for hours. Both ends ask
+# after ten silent seconds: the worker, so that it goes on elsewhere; the server, so that it unlocks that worker's rows.
+LOST_PEER = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+    # For the server's end. A pooler that knows no such parameter: put ``options=`` into DATABASE_URL.
+    "options": (
+        "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=25000"
+    ),
+}
+
+
 def _database(url: str) -> dict[str, Any]:
     """Return Django's database settings for ``DATABASE_URL``; empty means embedded SQLite."""
     if not url:
@@ -62,7 +78,7 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or options.pop("port", "")),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {key: unquote(value) for key, value in options.items()},
+        "OPTIONS": LOST_PEER | {key: unquote(value) for key, value in options.items()},
     }
 
 
@@ -76,6 +92,17 @@ def _price(name: str) -> tuple[float, float] | None:
     return (each[0], each[1]) if all(given) else None
 
 
+def _roles(name: str) -> dict[str, str]:
+    """Return group -> role of ``group=role,group=role``; where groups have commas, ``;`` stands between them."""
+    found, text = {}, env.text(name)
+    for pair in filter(None, map(str.strip, text.split(";" if ";" in text else ","))):
+        group, _, role = pair.rpartition("=")
+        if not group or role not in {"viewer", "analyst", "lead", "admin"}:
+            raise EnvironmentValueError(f"{name}: {pair!r} is not GROUP=viewer, analyst, lead or admin")
+        found[group] = role
+    return found
+
+
 SECRET_KEY = _secret_key()
 # Authenticates the audit trail; SECRET_KEY does where it is not set, which then cannot be changed without it.
 AUDIT_KEY = env.text("AUDIT_KEY")
@@ -86,7 +113,6 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -98,6 +124,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Pages are mostly markup. It adds random bytes, so that an answer's length does not tell what is in it; the CSRF
     # token differs in every answer anyway.
     "django.middleware.gzip.GZipMiddleware",
@@ -105,9 +132,9 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "triage.middleware.session_use",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "triage.urls"
 WSGI_APPLICATION = "triage.wsgi.application"
@@ -137,11 +164,48 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Argon2id for new passwords; the others are read, and replaced at the next login.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+# How people get in (docs/secure.md). A session ends when nothing was done for so long, and after so many hours anyway.
+SESSION_ENGINE = "triage.sessions"
+SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 480, minimum=5, maximum=43_200)
+SESSION_COOKIE_AGE = 3600 * env.integer("SESSION_MAX_HOURS", 168, minimum=1, maximum=2160)
+PASSWORD_LOGIN = env.boolean("PASSWORD_LOGIN", True)
+TOTP_REQUIRED_FROM = env.choice("TOTP_REQUIRED_FROM", "nobody", ("nobody", "viewer", "analyst", "lead", "admin"))
+OIDC_ISSUER = env.text("OIDC_ISSUER")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET")
+OIDC_SCOPES = env.text("OIDC_SCOPES", "openid profile email")
+OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
+OIDC_ROLES = _roles("OIDC_ROLES")
+OIDC_DEFAULT_ROLE = env.choice("OIDC_DEFAULT_ROLE", "none", ("none", "viewer", "analyst", "lead", "admin"))
+OIDC_LABEL = env.text("OIDC_LABEL", "single sign-on")
+if bool(OIDC_ISSUER) != bool(OIDC_CLIENT_ID):
+    raise EnvironmentValueError("OIDC_ISSUER and OIDC_CLIENT_ID belong together: set both or neither")
+if OIDC_ISSUER and not (OIDC_ROLES or OIDC_DEFAULT_ROLE != "none"):
+    raise EnvironmentValueError("OIDC_ROLES or OIDC_DEFAULT_ROLE must say who gets in by OIDC_ISSUER")
+if not PASSWORD_LOGIN and not OIDC_ISSUER:
+    raise EnvironmentValueError("PASSWORD_LOGIN=false needs OIDC_ISSUER, or nobody could log in")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 BEHIND_TLS = env.boolean("BEHIND_TLS", False)
+# Proxies whose word about the caller's address (X-Forwarded-For) is taken; logins are counted by address.
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", ["127.0.0.1", "::1"])
+for _proxy in TRUSTED_PROXIES:
+    try:
+        ipaddress.ip_network(_proxy)
+    except ValueError as error:
+        raise EnvironmentValueError(f"TRUSTED_PROXIES: {_proxy!r} is no address and no network") from error
 SESSION_COOKIE_SECURE = BEHIND_TLS
 CSRF_COOKIE_SECURE = BEHIND_TLS
+# "__Host-": a browser takes such a cookie from this very host alone, so that no neighbouring name can plant one.
+_COOKIE_PREFIX = "__Host-" if BEHIND_TLS else ""
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrftoken"
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_REFERRER_POLICY = "same-origin"
@@ -186,6 +250,14 @@ LEARN_MAX_EVENTS = env.integer("LEARN_MAX_EVENTS", 200_000, minimum=1000)
 ALERT_BUDGET_PER_DAY = env.integer("ALERT_BUDGET_PER_DAY", 150, minimum=1)
 BLIND_AUDITS_PER_DAY = env.integer("BLIND_AUDITS_PER_DAY", 10, minimum=0, maximum=1000)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, minimum=1, maximum=3650)
+# Plug-ins by name (docs/extend.md): what learns, and what explains without a language model.
+DETECTOR = env.text("DETECTOR", "baseline_forest")
+EXPLAINER = env.text("EXPLAINER", "evidence")
+
+# A synthetic record goes through every stage so often (0 = none does), by this address of the intake. Without one it is
+# put into the database, which leaves the intake out.
+CANARY_MINUTES = env.integer("CANARY_MINUTES", 60, minimum=0, maximum=1440)
+CANARY_URL = env.text("CANARY_URL").rstrip("/")
 
 # Explanation.
 LLM_BASE_URL = env.text("LLM_BASE_URL")
@@ -211,6 +283,24 @@ for _one, _other in (("LLM_BASE_URL", "LLM_MODEL"), ("LLM_LARGE_BASE_URL", "LLM_
         raise EnvironmentValueError(f"{_one} and {_other} belong together: set both or neither")
 if LLM_LARGE_BASE_URL and not LLM_BASE_URL:
     raise EnvironmentValueError("LLM_LARGE_BASE_URL is the second model; set LLM_BASE_URL and LLM_MODEL first")
+
+# What outgoing requests may reach though it is inside (triage.outbound): addresses, networks and names.
+OUTBOUND_ALLOW = env.words("OUTBOUND_ALLOW")
+
+# Notifications. Links in them begin with PUBLIC_URL, else with the first trusted origin that is one host, else there
+# are none. Mail goes by this server.
+_ORIGINS = [one for one in CSRF_TRUSTED_ORIGINS if "*" not in one and "://" in one]
+PUBLIC_URL = env.text("PUBLIC_URL") or next(iter(_ORIGINS), "")
+SMTP_HOST = env.text("SMTP_HOST")
+SMTP_PORT = env.integer("SMTP_PORT", 587, minimum=1, maximum=65535)
+SMTP_SECURITY = env.choice("SMTP_SECURITY", "starttls", ("starttls", "tls", "off"))
+SMTP_USER = env.text("SMTP_USER")
+SMTP_PASSWORD = env.text("SMTP_PASSWORD")
+SMTP_FROM = env.text("SMTP_FROM")
+if bool(SMTP_HOST) != bool(SMTP_FROM):
+    raise EnvironmentValueError("SMTP_HOST and SMTP_FROM belong together: set both or neither")
+if PUBLIC_URL and urlsplit(PUBLIC_URL).scheme not in {"http", "https"}:
+    raise EnvironmentValueError("PUBLIC_URL must start with https:// or http://")
 
 
 def _is_no_probe(record: logging.LogRecord) -> bool:

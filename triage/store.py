@@ -6,18 +6,20 @@ its lease and the batch is taken up again. Event ids derive from batch and posit
 done in the transaction that stores its events, so nothing is lost and nothing is doubled.
 """
 
+import contextlib
 import datetime as dt
+import errno
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
-from triage import documents, minutes, partitions, reading, shadow_figures, tallies, turns, waiting
+from triage import deleting, documents, minutes, partitions, reading, shadow_figures, tallies, turns, waiting
 from triage.contracts import StoredBatch
 from triage.models import (
     BatchStatus,
@@ -27,18 +29,19 @@ from triage.models import (
     ModelVersion,
     RawBatch,
     batch_and_position,
+    event_id,
 )
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60
+#: Of SQLSTATE: connection, transaction rolled back, resources, operator (one is about a statement), system.
+OUTAGE_CLASSES, STATEMENT_TIMEOUT = frozenset({"08", "40", "53", "57", "58"}), "57014"
 #: A batch that was claimed this often without being finished has killed its workers.
 MAX_ATTEMPTS = 4
 #: Rows looked at in one claim, over all its sources, and the most inflated bytes it takes on.
 CLAIM_ROWS = 256
 CLAIM_BYTES = 64 * 2**20
-#: Rows that one transaction of retention deletes.
-DELETED_AT_ONCE = 2_000
 EVENT_COLUMNS = (
     "id", "source_id", "received_at", "timestamp", "timestamp_origin", "parser",
     "event_category", "event_action", "event_outcome", "event_code", "log_level",
@@ -107,6 +110,7 @@ def stored_batches(rows: QuerySet[RawBatch]) -> Iterator[StoredBatch]:
             record_count=row.record_count,
             pinned_parser=row.source.parser,
             body_bytes=row.body_bytes,
+            synthetic=row.source.synthetic,
         )
 
 
@@ -126,7 +130,7 @@ def finish(
     """
     now = timezone.now()
     partitions.ensure({row[2][:10] for row in rows})
-    with transaction.atomic():
+    with connection.wrap_database_errors, transaction.atomic():  # COPY goes past Django, its errors are the driver's
         mine = RawBatch.objects.filter(
             pk__in=[outcome.batch_id for outcome in outcomes], status=BatchStatus.PROCESSING, lease_owner=owner
         )
@@ -192,11 +196,43 @@ def _second_text(second: int) -> str:
     return dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def release(owner: str) -> int:
-    """Give back what a dead predecessor of this worker held; return how many batches."""
+def release(owner: str, *, tries: int = 0) -> int:
+    """Give back what this worker, or a dead one of its name, holds; return how many batches. ``tries`` do not count."""
     return RawBatch.objects.filter(status=BatchStatus.PROCESSING, lease_owner=owner).update(
-        status=BatchStatus.RECEIVED, lease_owner="", lease_until=None
+        status=BatchStatus.RECEIVED, lease_owner="", lease_until=None, attempts=F("attempts") - tries
     )
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return whether the database or a disk could not do its work, whatever it was asked to do.
+
+    A full disk, a server that is going down or was cut off, a deadlock: no record is to blame for them. What PostgreSQL
+    could not do with these values (a limit, a time-out of one statement) is not one.
+    """
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+    state = getattr(error.__cause__, "sqlstate", None) or ""  # none without a connection, and none from SQLite
+    told = state[:2] in OUTAGE_CLASSES and state != STATEMENT_TIMEOUT
+    return isinstance(error, InterfaceError) or (isinstance(error, OperationalError) and (not state or told))
+
+
+@contextlib.contextmanager
+def given_back_in_outage(owner: str) -> Iterator[None]:
+    """Give back what a worker holds, as if it had not been tried, when the block ends in an outage; raise it on."""
+    try:
+        yield
+    except Exception as error:
+        if is_outage(error):  # with no connection left this fails too, and the lease runs out
+            release(owner, tries=1)
+        raise
+
+
+def blame(batch_id: int, error: Exception) -> None:
+    """Set a batch aside for what it did; raise the error again when it was an outage."""
+    if is_outage(error):
+        raise error
+    logger.error("batch %d breaks the pipeline", batch_id, exc_info=error)
+    quarantine(batch_id, f"{type(error).__name__}: {error}")
 
 
 def quarantine(batch_id: int, reason: str) -> None:
@@ -232,7 +268,7 @@ def backlog_by_source() -> dict[int, int]:
 
 def stage_counts() -> dict[str, int]:
     """Return records accepted and quarantined, events and flagged events, over all kept batches."""
-    totals = RawBatch.objects.aggregate(
+    totals = RawBatch.objects.filter(source__synthetic=False).aggregate(
         accepted=Sum("record_count"),
         events=Sum("event_count"),
         flagged=Sum("flagged_count"),
@@ -334,16 +370,10 @@ def expire(before: dt.datetime) -> int:
     if connection.vendor == "postgresql":
         partitions.drop_before(before.date())
     else:
-        _delete_in_parts(Event.objects.filter(received_at__lt=before))
-        _delete_in_parts(EventChunk.objects.filter(received_at__lt=before))
+        # Ids grow with the time of receipt: below the last old batch's, so that what is kept is not looked through.
+        last = RawBatch.objects.filter(received_at__lt=before).aggregate(last=Max("id"))["last"] or 0
+        for table in (Event, EventChunk):
+            deleting.in_parts(table._default_manager.filter(pk__lt=event_id(last + 1, 0), received_at__lt=before))
     minutes.expire(before)
     done = RawBatch.objects.exclude(status__in=[BatchStatus.RECEIVED, BatchStatus.PROCESSING])
-    return _delete_in_parts(done.filter(received_at__lt=before))
-
-
-def _delete_in_parts(rows: QuerySet[Any]) -> int:
-    """Delete what a query finds, some rows at a time; return how many went."""
-    total = 0
-    while identifiers := list(rows.order_by().values_list("pk", flat=True)[:DELETED_AT_ONCE]):
-        total += rows.model._default_manager.filter(pk__in=identifiers).delete()[0]
-    return total
+    return deleting.in_parts(done.filter(received_at__lt=before))

@@ -14,7 +14,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from triage import forgetting, partitions, state, store, watch
+from triage import attempts, canary, forgetting, partitions, sessions, state, store, watch
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +143,8 @@ def sweep() -> None:
         current_app.send_task(judge_shadow.name)
     if drifting.is_due(now) and state.ring("drift"):
         current_app.send_task(watch_drift.name)
+    if canary.tick(now):
+        send("group", GROUP)
     current_app.send_task(EXPLAIN)
 
 
@@ -152,5 +154,8 @@ def expire() -> int:
     from triage import drifting
 
     forgetting.drop_record_keys(timezone.now())
+    canary.forget(timezone.now())
+    attempts.forget()
+    sessions.forget()
     drifting.expire(timezone.now())
     return store.expire(timezone.now() - dt.timedelta(days=settings.RETENTION_DAYS))

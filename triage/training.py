@@ -140,6 +140,7 @@ def learn(reason: str, progress: Progress | None = None, *, learn_flagged: bool 
             raise NotEnoughHistoryError(f"{len(events)} of {settings.LEARN_MIN_EVENTS} events")
         candidate = learning.train(
             events,
+            detector_name=settings.DETECTOR,
             alert_budget=alert_share(events),
             suspects=None if learn_flagged else history.suspects,
             windows=history.windows,

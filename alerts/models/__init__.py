@@ -21,6 +21,7 @@ from alerts.models.explanations import (
     SourceBudget,
     SpendBlock,
 )
+from alerts.models.notifications import Channel, ChannelKind, Condition, Delivery, DeliveryState, Notification, Topic
 from alerts.models.ranking import RankingModel, RankingStatus
 from alerts.models.verdicts import LABELS, DecidedBy, Verdict, VerdictValue
 from alerts.models.workspace import (
@@ -49,11 +50,17 @@ __all__ = [
     "CallPurpose",
     "CallState",
     "CallTier",
+    "Channel",
+    "ChannelKind",
+    "Condition",
     "DecidedBy",
+    "Delivery",
+    "DeliveryState",
     "Explanation",
     "ExplanationState",
     "LlmCall",
     "MuteRule",
+    "Notification",
     "RankingModel",
     "RankingStatus",
     "RawConsent",
@@ -65,6 +72,7 @@ __all__ = [
     "SharedAnswer",
     "SourceBudget",
     "SpendBlock",
+    "Topic",
     "Verdict",
     "VerdictValue",
 ]

@@ -111,7 +111,8 @@ class SourceRow:
 
 def freshness() -> Freshness:
     """Return when the last records came in: one query."""
-    last = RawBatch.objects.order_by("-id").values_list("received_at", flat=True).first()
+    rows = RawBatch.objects.filter(source__synthetic=False)
+    last = rows.order_by("-id").values_list("received_at", flat=True).first()
     return Freshness(received_at=last, stale=last is not None and timezone.now() - last > STALE_AFTER)
 
 

@@ -164,6 +164,10 @@ def _rule(details: Details, key: str) -> str:
     return f"by rule {number}" if isinstance(number, int) and not isinstance(number, bool) else ""
 
 
+def _exported(_entry: AuditEntry, details: Details) -> Words:
+    return Words("took it out as", _text(details, "format"))
+
+
 def _plain(did: str) -> Callable[[AuditEntry, Details], Words]:
     return lambda _entry, details: Words(did, change=_status(details))
 
@@ -179,6 +183,7 @@ _SAYINGS: dict[str, Callable[[AuditEntry, Details], Words]] = {
     "alert.re_explain": _explain,
     "alert.severity_raised": _raised,
     "alert.opened": _opened,
+    "alert.exported": _exported,
     "mute": _muted,
     "unmute": _plain("brought it back"),
 }

@@ -3,21 +3,27 @@
 Handed: an alert. Hands on: an :class:`~triage.contracts.ExplanationRequest`: the strongest event's fields and capped
 message, how other events of the alert differ, the reasons with their baselines, and what else is known around it with
 a receipt for each query. Verdicts of people on alerts of the same kind are told as counts; who decided, and what
-analysts noted, is not. Blind audits are left out. Reads only.
+analysts noted, is not. Blind audits are left out. Also hands on what the evidence says by itself. Reads only.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
+
+from django.conf import settings
 
 from alerts.models import Alert, AlertEvent
 from alerts.selectors import context as around
 from alerts.selectors.context import Context
-from triage import documents
-from triage.contracts import EvidenceLine, ExplanationRequest, Reason
+from triage import documents, explainers
+from triage.contracts import EvidenceLine, ExplanationAnswer, ExplanationRequest, Reason
 from triage.explainers import case, lines
 from triage.explainers.case import moment
 from triage.models import Event
+
+logger = logging.getLogger(__name__)
 
 #: Events whose names are looked at; the first one's fields become evidence, the others' where they differ.
 TOP_EVENTS = 5
@@ -173,3 +179,20 @@ def _identifiers(alert: Alert, held: list[dict[str, Any]]) -> tuple[tuple[str, s
     kind, _, value = alert.entity.partition(":")
     known += [(kind, value)] if kind in {"user", "host", "address"} else []
     return case.identifiers(known, held)
+
+
+def answer_by_rule(request: ExplanationRequest, *, note: str) -> ExplanationAnswer:
+    """Return the explanation that needs no language model; ``note`` says why none was asked."""
+    asked = _answer_of_plug_in(request) if settings.EXPLAINER != "evidence" else None
+    answer: ExplanationAnswer = asked or explainers.get("evidence")().explain(request)
+    return replace(answer, details={**answer.details, "note": note})
+
+
+def _answer_of_plug_in(request: ExplanationRequest) -> ExplanationAnswer | None:
+    """Return what an installed explainer says, None when it fails: an alert is never without its evidence."""
+    try:
+        answer: ExplanationAnswer = explainers.get(settings.EXPLAINER)().explain(request)
+    except Exception:  # an outsider's code, whose trouble is in the log and costs nobody an explanation
+        logger.exception("explainer %s gave no answer; the evidence stands in for it", settings.EXPLAINER)
+        return None
+    return answer

@@ -12,7 +12,7 @@ import datetime as dt
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.conf import settings
@@ -21,10 +21,9 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from alerts.models import Alert, AlertOrigin, AlertStatus, CallTier, Explanation, ExplanationState
-from alerts.services import asking, audit, severity
-from alerts.services.evidence import build_request
+from alerts.services import asking, audit, notifying, severity
+from alerts.services.evidence import answer_by_rule, build_request
 from alerts.services.grouping import wake_explaining
-from triage import explainers
 from triage.contracts import ExplanationAnswer, ExplanationRequest
 from triage.models import User
 
@@ -108,12 +107,12 @@ def explain_pending(*, limit: int = BATCH) -> int:
     return handled
 
 
-def explain_alert(*, alert_id: int) -> bool:
-    """Explain one alert when it waits for it; return whether this call did."""
+def explain_alert(*, alert_id: int, unasked: str = "") -> bool:
+    """Explain one alert when it waits for it; return whether this call did. ``unasked`` says why no model is asked."""
     claimed = _claim(alert_id)
     if claimed is None:
         return False
-    _explain(claimed)
+    _explain(claimed, unasked)
     return True
 
 
@@ -181,12 +180,12 @@ def _claim(alert_id: int) -> Claimed | None:
     )
 
 
-def _explain(claimed: Claimed) -> str:
+def _explain(claimed: Claimed, unasked: str = "") -> str:
     """Explain a claimed alert and store what came of it; return the failure's reason or an empty string."""
     request = build_request(claimed.alert)
-    why_not = explainer_status()
+    why_not = unasked or explainer_status()
     if why_not:
-        answer = _evidence_answer(request, note=why_not)
+        answer = answer_by_rule(request, note=why_not)
         _store(claimed, request, ExplanationState.DONE, results=[answer])
         return ""
     if claimed.alert.explanation_attempts > MAX_ATTEMPTS:
@@ -270,14 +269,9 @@ def _give_up(claimed: Claimed, request: ExplanationRequest, results: Sequence[as
     failure = results[-1]
     assert isinstance(failure, asking.Failure)
     note = f"the language model gave no explanation: {failure.reason}"
-    answer = _evidence_answer(request, note=note)
+    answer = answer_by_rule(request, note=note)
     _store(claimed, request, ExplanationState.FAILED, results=[*results, answer])
     return failure.reason
-
-
-def _evidence_answer(request: ExplanationRequest, *, note: str) -> ExplanationAnswer:
-    answer: ExplanationAnswer = explainers.get("evidence")().explain(request)
-    return replace(answer, details={**answer.details, "note": note})
 
 
 def _store(
@@ -331,6 +325,7 @@ def _raise(alert: Alert, results: Sequence[Any], doubt: str) -> None:
     if alert.severity != before:
         details = {"before": before, "after": alert.severity, "parts": alert.severity_parts}
         audit.record_automation(action="alert.severity_raised", automation=AUTOMATION, alert=alert, details=details)
+        notifying.note_alerts([alert])
 
 
 def _append(
@@ -392,5 +387,5 @@ def _store_evidence(alert_id: int) -> bool:
         if alert.explanations.exists():
             return False
         request = build_request(alert)
-        _append(alert, request, _evidence_answer(request, note="the language model has not answered yet"))
+        _append(alert, request, answer_by_rule(request, note="the language model has not answered yet"))
     return True

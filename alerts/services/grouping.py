@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 
 from alerts import grouping
 from alerts.models import Alert, AlertEvent, AlertStatus, AlertTechnique
-from alerts.services import audit, muting, ranking, severity
+from alerts.services import audit, muting, notifying, ranking, severity
 from triage import documents, state
 from triage.models import Event
 
@@ -117,6 +117,12 @@ def _json(text: str) -> Any:
         return None
 
 
+def place(events: Sequence[Event]) -> None:
+    """Put events into alerts inside the caller's transaction, whether or not they have been taken."""
+    documents.prefetch(events)
+    _place(events)
+
+
 def _place(events: Sequence[Event]) -> None:
     """Add each event to the open alert of its fingerprint, opening what is missing.
 
@@ -127,10 +133,12 @@ def _place(events: Sequence[Event]) -> None:
         groups[grouping.fingerprint(flagged_event(event))].append(event)
     open_alerts = _open_alerts(sorted(groups))
     touched: list[int] = []
+    news: list[Alert] = []
     mutes = muting.Judge.now()
     for fingerprint in sorted(groups):
         alert = open_alerts.get(fingerprint)
         members = groups[fingerprint]
+        before = (alert.status, alert.severity_rank) if alert else None
         if alert is None:
             alert = _open(fingerprint, members, mutes)
         else:
@@ -139,7 +147,10 @@ def _place(events: Sequence[Event]) -> None:
         techniques = [AlertTechnique(alert=alert, technique_id=one) for one in alert.techniques]
         AlertTechnique.objects.bulk_create(techniques, ignore_conflicts=True)
         touched.append(alert.pk)
+        if (alert.status, alert.severity_rank) != before:
+            news.append(alert)
     mutes.write()
+    notifying.note_alerts(news)
     transaction.on_commit(partial(ranking.rank_alerts, alert_ids=touched), robust=True)
 
 

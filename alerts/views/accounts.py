@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,8 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from alerts.forms import first_error
 from alerts.permissions import has_role, person, role_required
 from alerts.selectors import accounts as selected
-from alerts.services import accounts
+from alerts.services import accounts, logins, second_factor
 from alerts.services.accounts import AccountError
+from alerts.services.logins import HeldError
 from alerts.views.common import page
 from triage.models import ApiToken, Role, TokenScope, User
 
@@ -26,11 +28,14 @@ COOKIES = ("theme", "zone")
 YEAR = 365 * 24 * 3600
 
 
-def _settings(request: HttpRequest, *, status: int = 200, **extra: Any) -> HttpResponse:
+def settings_with(request: HttpRequest, *, status: int = 200, **extra: Any) -> HttpResponse:
+    """Return the settings page, with what came of something."""
     user = person(request)
     context = {
         "tokens": selected.tokens(user),
         "scopes": TokenScope.choices,
+        "token_days": accounts.TOKEN_DAYS,
+        "security": selected.security(user, session_key=request.session.session_key or ""),
         "preferences": user.preferences,
         "may_administer": has_role(user, Role.ADMIN),
         "may_audit": has_role(user, Role.LEAD),
@@ -44,7 +49,7 @@ def _settings(request: HttpRequest, *, status: int = 200, **extra: Any) -> HttpR
 @require_safe
 def settings_page(request: HttpRequest) -> HttpResponse:
     """Show a person's own settings."""
-    return _settings(request)
+    return settings_with(request)
 
 
 @role_required(Role.VIEWER)
@@ -55,7 +60,7 @@ def settings_prefer(request: HttpRequest) -> HttpResponseBase:
     try:
         accounts.prefer(user=person(request), **wishes)
     except AccountError as error:
-        return _settings(request, status=422, problem=str(error))
+        return settings_with(request, status=422, problem=str(error))
     messages.success(request, "Saved.")
     response = redirect("settings")
     for name in COOKIES:
@@ -72,10 +77,17 @@ def settings_password(request: HttpRequest) -> HttpResponseBase:
     """Change one's own password; every other session of the person ends."""
     user = person(request)
     form = PasswordChangeForm(user, request.POST)
+    try:
+        attempt = logins.attempt_code(user=user, address=str(request.META.get("REMOTE_ADDR", "")))
+    except HeldError as error:
+        return settings_with(request, status=429, password_problem=str(error))
+    if "old_password" not in form.errors:
+        attempt.was_right()
     if not form.is_valid():
-        return _settings(request, status=422, password_problem=first_error(form).split(": ", 1)[-1])
-    form.save()
-    accounts.password_changed(user=user)
+        return settings_with(request, status=422, password_problem=first_error(form).split(": ", 1)[-1])
+    with transaction.atomic():
+        form.save()
+        accounts.password_changed(user=user)
     update_session_auth_hash(request, user)
     messages.success(request, "Your password is changed; other sessions of yours have ended.")
     return redirect("settings")
@@ -95,10 +107,20 @@ def settings_tour(request: HttpRequest) -> HttpResponseBase:
 def token_create(request: HttpRequest) -> HttpResponse:
     """Make a token for the API and show it once."""
     try:
-        _, text = accounts.create_token(user=person(request), scope=request.POST.get("scope", ""))
+        _, text = accounts.create_token(
+            user=person(request),
+            scope=request.POST.get("scope", ""),
+            name=request.POST.get("name", "").strip(),
+            days=_days(request.POST.get("days", "")),
+        )
     except AccountError as error:
-        return _settings(request, status=422, problem=str(error))
-    return _settings(request, new_token=text)
+        return settings_with(request, status=422, problem=str(error))
+    return settings_with(request, new_token=text)
+
+
+def _days(text: str) -> int:
+    """Return a number of days; none given is the usual one, nonsense is none that is allowed."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else -1 if text else accounts.TOKEN_DAYS[0]
 
 
 @role_required(Role.VIEWER)
@@ -136,9 +158,13 @@ def user_list(request: HttpRequest) -> HttpResponse:
 @role_required(Role.ADMIN)
 @require_POST
 def user_change(request: HttpRequest, user_id: int) -> HttpResponseBase:
-    """Change a person's role, lock them out or in, or give them a new password (``do=password``)."""
+    """Change a person's role, lock them out or in, or (``do``) reset their password or second factor."""
     by = person(request)
     try:
+        if request.POST.get("do") == "factor":
+            user = second_factor.reset(by=by, user_id=user_id)
+            messages.success(request, f"{user.username} logs in without a second factor now.")
+            return redirect("users")
         if request.POST.get("do") == "password":
             user, password = accounts.reset_password(by=by, user_id=user_id)
             return _users(request, new_user=user, new_password=password)

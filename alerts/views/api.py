@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
 from alerts.models import Alert
@@ -28,7 +28,7 @@ from triage.views.api import ApiError, caller, error_reply
 
 MAX_PAGE = 500
 MAX_BODY_BYTES = 2**20
-ApiView = Callable[..., JsonResponse]
+ApiView = Callable[..., HttpResponse]
 
 
 def api(method: str, role: str, scope: str) -> Callable[[ApiView], ApiView]:
@@ -37,7 +37,7 @@ def api(method: str, role: str, scope: str) -> Callable[[ApiView], ApiView]:
     def decorate(view: ApiView) -> ApiView:
         @csrf_exempt
         @wraps(view)
-        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> JsonResponse:
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
             try:
                 user = caller(request, scope)
                 if not has_role(user, role):

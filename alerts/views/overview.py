@@ -21,6 +21,7 @@ from alerts.selectors import overview_times as work
 from alerts.selectors.overview import Span, SpanError
 from alerts.selectors.standstill import standstill
 from alerts.views.common import page
+from triage import canary
 from triage.models import Role
 
 
@@ -99,6 +100,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
         "standstill": standstill(),
         "trouble": health.trouble(),
         "pause": llm.pause(),
+        "canary": canary.judge(),
     }
     for name in parts:
         context |= PARTS[name](span)

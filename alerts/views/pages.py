@@ -5,7 +5,6 @@ Handed: a request. Hands on: HTML.
 
 from typing import Any
 
-from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -14,7 +13,7 @@ from alerts.models import VerdictValue
 from alerts.permissions import has_role, role_required
 from alerts.selectors import drift, drift_charts, estate, llm, versions
 from alerts.views import budget
-from alerts.views.common import THEMES, page
+from alerts.views.common import page
 from triage.models import ModelStatus, ModelVersion, Role
 
 #: Neither serving nor about to.
@@ -75,16 +74,3 @@ def model_drift(request: HttpRequest, source_id: int) -> HttpResponse:
 def help_page(request: HttpRequest) -> HttpResponse:
     """Explain keys, words and verdicts."""
     return page(request, "alerts/help.html", {"verdicts": VerdictValue.choices}, active="help")
-
-
-class Login(LoginView):
-    """The login page, in the person's theme."""
-
-    template_name = "registration/login.html"
-    redirect_authenticated_user = True
-
-    def get_context_data(self, **kwargs: object) -> dict[str, object]:
-        """Add the theme."""
-        theme = self.request.COOKIES.get("theme", "")
-        context: dict[str, object] = super().get_context_data(**kwargs)
-        return context | {"theme": theme if theme in THEMES else ""}

@@ -134,7 +134,9 @@ def test_no_answer_breaks_or_does_what_a_log_says(reader: Client, headers: dict[
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
 def test_no_export_holds_a_formula_or_what_can_not_be_seen(reader: Client, form: str):
     make_estate(alerts=3)
-    exports = [pattern for pattern in pages.patterns() if "export" in str(pattern.name)]
+    # Files of many rows; one alert's file for another program has its own tests (test_case_exports.py).
+    found = [pattern for pattern in pages.patterns() if "export" in str(pattern.name)]
+    exports = [pattern for pattern in found if not pattern.pattern.converters]
     assert len(exports) >= 2
     wrong = {}
     for pattern in exports:

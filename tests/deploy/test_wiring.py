@@ -18,7 +18,7 @@ import pytest
 from tests.deployment import ROOT, environment_for, own_database
 from tests.servers import free_port
 
-pytestmark = [pytest.mark.process, pytest.mark.second, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.second, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def answer(environment: dict[str, str], path: str, **how: object) -> tuple[int, 
 
 
 def wait_until_ready(environment: dict[str, str], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:

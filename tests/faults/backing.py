@@ -41,22 +41,28 @@ class Server:
 
 
 class Backing:
-    """Both servers, and the variables that lead to them."""
+    """Both servers, and the variables that lead to them.
 
-    def __init__(self, directory: Path) -> None:
+    ``host`` is where they listen besides loopback, ``network`` (CIDR) who may come from there.
+    """
+
+    def __init__(self, directory: Path, host: str = "127.0.0.1", network: str = "127.0.0.1/32") -> None:
         directory.chmod(0o711)
-        self._directory = directory
+        self._directory, self._host, self._network = directory, host, network
         self.postgresql, self.database_url = self._make_postgresql()
         self.redis, self.redis_url = self._make_redis()
 
     def _make_postgresql(self) -> tuple[Server, str]:
         home = self._directory / "postgresql"
-        home.mkdir(mode=0o700)
+        home.mkdir(exist_ok=True)  # it may be a disk of its own
+        home.chmod(0o700)
         identity, password, port = servers.unprivileged(home), secrets.token_hex(16), servers.free_port()
         programs = servers.postgresql_programs(self._directory)
         cluster = servers.initialise(programs, home, password, identity)
+        with (cluster / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all winnow {self._network} scram-sha-256\n")
         # Durable: what a commit said is safe has to be there after the server was killed.
-        chosen = servers.POSTGRESQL_SETTINGS | {"port": str(port)}
+        chosen = servers.POSTGRESQL_SETTINGS | {"port": str(port), "listen_addresses": self._listen(",")}
         options = [f"-c{name}={value}" for name, value in chosen.items()]
         server = Server([str(programs / "postgres"), "-D", str(cluster), *options], home, identity)
         self._maintenance = f"postgresql://winnow:{password}@127.0.0.1:{port}/postgres"
@@ -64,7 +70,10 @@ class Backing:
         self.wait_for_postgresql(server)
         with psycopg.connect(self._maintenance, autocommit=True) as link:
             link.execute("CREATE DATABASE winnow")
-        return server, f"postgresql://winnow:{password}@127.0.0.1:{port}/winnow"
+        return server, f"postgresql://winnow:{password}@{self._host}:{port}/winnow"
+
+    def _listen(self, between: str) -> str:
+        return between.join(dict.fromkeys(("127.0.0.1", self._host)))
 
     def wait_for_postgresql(self, server: Server) -> None:
         """Return once it lets us in; a killed one recovers first."""
@@ -76,13 +85,24 @@ class Backing:
         home, password, port = self._directory / "redis", secrets.token_hex(16), servers.free_port()
         home.mkdir(mode=0o700)
         configuration = home / "redis.conf"
-        lines = (f"bind 127.0.0.1\nport {port}", f"requirepass {password}", f'dir "{home}"\nsave ""\nappendonly no')
+        lines = (
+            f"bind {self._listen(' ')}\nport {port}",
+            f"requirepass {password}",
+            f'dir "{home}"\nsave ""\nappendonly no',
+        )
         configuration.write_text("\n".join(lines) + "\n")
         server = Server([str(program), str(configuration)], home, {})
-        url = f"redis://:{password}@127.0.0.1:{port}/0"
+        url = f"redis://:{password}@{self._host}:{port}/0"
         server.start()
-        self.wait_for_redis(server, url)
+        self.wait_for_redis(server, url.replace(self._host, "127.0.0.1"))
         return server, url
+
+    def ask(self, query: str) -> Any:
+        """Return the one value that a query gives."""
+        with psycopg.connect(self._maintenance.rsplit("/", 1)[0] + "/winnow") as link:
+            row = link.execute(query.encode()).fetchone()
+        assert row is not None
+        return row[0]
 
     @staticmethod
     def wait_for_redis(server: Server, url: str) -> None:
@@ -97,9 +117,9 @@ class Backing:
 
 
 @contextlib.contextmanager
-def backing(directory: Path) -> Iterator[Backing]:
+def backing(directory: Path, host: str = "127.0.0.1", network: str = "127.0.0.1/32") -> Iterator[Backing]:
     """Run both servers."""
-    made = Backing(directory)
+    made = Backing(directory, host, network)
     try:
         yield made
     finally:

@@ -113,13 +113,21 @@ class Estate:
 
     def page_is_red(self) -> bool:
         """Return whether what the queue page asks for every few seconds says that something stands still, or fails."""
+        answer = self._pulse()
+        return answer is None or b'class="standstill"' in answer
+
+    def page_fails(self) -> bool:
+        """Return whether the page cannot be shown at all."""
+        return self._pulse() is None
+
+    def _pulse(self) -> bytes | None:
         link = http.client.HTTPConnection("127.0.0.1", self.winnow.port, timeout=20)
         try:
             link.request("GET", "/queue/pulse/", headers={"Cookie": f"sessionid={self._cookie}", "HX-Request": "true"})
             answer = link.getresponse()
-            return answer.status >= 500 or b'class="standstill"' in answer.read()
+            return answer.read() if answer.status < 500 else None
         except (OSError, http.client.HTTPException):
-            return True
+            return None
         finally:
             link.close()
 

@@ -131,6 +131,20 @@ def disk_full(one: Estate) -> float | None:
         return red
 
 
+def postgresql_disk_full(one: Estate) -> float | None:
+    """PostgreSQL's disk has no room: it gives up, or refuses to write; then there is room and it is started again."""
+    assert one.servers is not None
+    server = one.servers.postgresql
+    with filled(one.directory.parent / "postgresql", leave=0):
+        red = one.red_within(RED_WITHIN)
+        time.sleep(3.0)
+    assert server.process is not None
+    if server.process.poll() is not None:
+        server.start()
+    one.servers.wait_for_postgresql(server)
+    return red
+
+
 @contextlib.contextmanager
 def filled(directory: Path, *, leave: int) -> Iterator[None]:
     """Take what is free where a directory is, but for some bytes, and give it back."""
@@ -158,8 +172,8 @@ def doubled(one: Estate) -> None:
 def clock_jump(one: Estate) -> None:
     """The clock of every process goes two hours ahead, back, and two hours behind."""
     clock = one.directory / "clock"
-    for shift in ("+2h", "+0", "-2h", "+0"):
-        clock.write_text(shift + "\n")
+    for hours in (2, 0, -2, 0):
+        clock.write_text(f"{hours * 3600}\n")
         time.sleep(3.0)
 
 
@@ -197,16 +211,24 @@ FAULTS = (
     Fault("language model half open", llm(lambda: Reply(good().body, trickle=0.5)), patience=240.0),
     Fault("disk low", disk_low, (EMBEDDED,), is_red=True),
     Fault("disk full", disk_full, (EMBEDDED,), is_red=True),
+    Fault("disk of PostgreSQL full", postgresql_disk_full, (SERVERS,), is_red=True),
     Fault("clock jumps by two hours", clock_jump),
 )
 
 
-def libfaketime() -> str:
-    """Return the library that moves a process's clock, empty where it is not installed."""
-    found = subprocess.run(
-        ["sh", "-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"], capture_output=True, text=True, check=False
-    )
-    return found.stdout.split()[0] if found.stdout else ""
+def settable_clock(directory: Path) -> dict[str, str]:
+    """Build ``clock.c`` in a directory; return what a process is told so that its clock is :func:`clock_jump`'s.
+
+    Empty where there is no C compiler.
+    """
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        return {}
+    library, shift = directory / "clock.so", directory / "clock"
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    shift.write_text("0\n")
+    return {"LD_PRELOAD": str(library), "CLOCK_SHIFT": str(shift)}
 
 
 @contextlib.contextmanager

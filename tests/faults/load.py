@@ -1,5 +1,6 @@
 """The load under which faults happen: numbered records; what is sent again is sent under new numbers."""
 
+import datetime as dt
 import http.client
 import itertools
 import json
@@ -12,22 +13,26 @@ from tests.deployment import Deployment
 BATCH = 50
 #: Every so many records one is nothing like the others.
 ODD_EVERY = 100
-
-
+BEGIN = dt.datetime(2026, 11, 21, 2, tzinfo=dt.UTC)
 PORTS = 60_000
 NUMBER = re.compile(r" from \d+\.(\d+)\.\d+\.\d+ port (\d+) ")
+
+
+def moment(number: int) -> str:
+    """Return when it happened: ten records a second, so that their rate is never what is unusual."""
+    return (BEGIN + dt.timedelta(seconds=number // 10)).strftime("%b %d %H:%M:%S")
 
 
 def usual(number: int) -> str:
     """Return the line of a record; the second part of its address and its port are its number."""
     who, whence, port = f"user{number % 7}", f"10.{number // PORTS}.0.{number % 20}", number % PORTS + 1
-    return f"Nov 22 10:00:00 srv-{number % 5} sshd[400]: Accepted publickey for {who} from {whence} port {port} ssh2"
+    return f"{moment(number)} srv-{number % 5} sshd[400]: Accepted publickey for {who} from {whence} port {port} ssh2"
 
 
 def odd(number: int) -> str:
     """Return a line that should be flagged."""
     who, whence, port = f"xX-oracle{number}-Xx", f"203.{number // PORTS}.113.{number % 250}", number % PORTS + 1
-    return f"Nov 22 10:09:59 srv-1 sshd[999]: Failed password for invalid user {who} from {whence} port {port} ssh2"
+    return f"{moment(number)} srv-1 sshd[999]: Failed password for invalid user {who} from {whence} port {port} ssh2"
 
 
 def number_of(text: str) -> int | None:

@@ -4,6 +4,8 @@
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -22,14 +24,14 @@ def named(names: tuple[str, ...]) -> list[Fault]:
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    with estate(tmp_path_factory.mktemp("embedded"), on_servers=False) as one:
+def embedded() -> Iterator[Estate]:
+    with TemporaryDirectory(prefix="winnow-faults-") as text, estate(Path(text), on_servers=False) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def on_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    with estate(tmp_path_factory.mktemp("servers"), on_servers=True) as one:
+def on_servers() -> Iterator[Estate]:  # not below pytest's own directory, which PostgreSQL's account may not enter
+    with TemporaryDirectory(prefix="winnow-faults-") as text, estate(Path(text), on_servers=True) as one:
         yield one
 
 

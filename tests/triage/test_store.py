@@ -1,12 +1,15 @@
 """The queue and the event table: claims, leases, storing once, quarantine, retention."""
 
 import datetime as dt
+from contextlib import closing
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.factories import make_batch, make_source
-from triage import store
+from triage import deleting, partitions, store
 from triage.models import BatchStatus, Event, RawBatch, Source, batch_and_position, event_id
 
 pytestmark = pytest.mark.django_db
@@ -141,8 +144,6 @@ def test_raw_text_is_the_line_as_it_came(source: Source) -> None:
 def test_events_of_a_day_land_in_that_days_partition(source: Source, backend: str) -> None:
     if backend != "postgresql":
         pytest.skip("partitions exist on PostgreSQL only")
-    from django.db import connection
-
     day = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
     batch = make_batch(source, "a", received_at=day)
     store.claim("one", 10)
@@ -186,3 +187,47 @@ def test_grouping_looks_only_at_flagged_events_through_the_index(source: Source)
     if connection.vendor == "sqlite":
         assert "event_to_group" in query.explain()
     assert store.ungrouped_exist() is False
+
+
+def test_retention_deletes_in_small_parts_and_keeps_what_waits(
+    source: Source, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.setattr(deleting, "AT_ONCE", 2)
+    now = timezone.now()
+    kept_day = now - dt.timedelta(days=5)
+    for days in (9, 9, 9, 8, 8, 1):
+        batch = make_batch(source, "a", received_at=now - dt.timedelta(days=days))
+        store.claim("one", 1)
+        row = event_row(event_id(batch.pk, 0), source)
+        row = (*row[:2], *store.timestamp_texts([batch.received_at.timestamp()]), *row[3:])
+        store.finish("one", [outcome(batch, 1)], [row])
+    waiting = make_batch(source, "late", received_at=now - dt.timedelta(days=9))
+
+    with CaptureQueriesContext(connection) as asked:
+        assert store.expire(kept_day) == 5
+    assert list(Event.objects.values_list("pk", flat=True)) == [event_id(batch.pk, 0)]
+    assert set(RawBatch.objects.values_list("pk", flat=True)) == {batch.pk, waiting.pk}
+    deleted = [query["sql"] for query in asked if query["sql"].startswith("DELETE")]
+    events = [sql for sql in deleted if 'triage_event"' in sql]
+    assert len(events) == (0 if backend == "postgresql" else 3)  # partitions are dropped; 2 + 2 + 1 rows
+    assert store.expire(kept_day) == 0
+
+
+@pytest.mark.second
+@pytest.mark.django_db(transaction=True)
+def test_a_partition_that_somebody_reads_stays_until_the_next_time(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if backend != "postgresql":
+        pytest.skip("partitions exist on PostgreSQL only")
+    monkeypatch.setattr(partitions, "PATIENCE", "50ms")
+    day = dt.date(2026, 3, 4)
+    partitions.ensure([str(day)])
+    with closing(connection.copy()) as other, other.cursor() as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM triage_event_20260304")
+        assert partitions.drop_before(day + dt.timedelta(days=1)) == 1  # the chunks' one, which nobody reads
+        assert str(day) in partitions.days_there()
+        reader.execute("ROLLBACK")
+    assert partitions.drop_before(day + dt.timedelta(days=1)) == 1
+    assert str(day) not in partitions.days_there()

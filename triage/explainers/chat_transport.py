@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
+from triage import outbound
+from triage.explainers import endpoints
 from triage.explainers.chat_failures import ACCOUNT_CODES
 
 MAX_BODY_BYTES = 1_000_000
@@ -37,16 +39,24 @@ class Limited(httpx2.BaseTransport):
 
     ``deadline`` is a moment of the monotonic clock that no exchange outlives, retries included. ``unanswered`` counts
     requests that ended without a reply: the other side may have worked on them, and sent a bill. After
-    ``most_unanswered`` of them nothing more is sent.
+    ``most_unanswered`` of them nothing more is sent. ``judge`` is asked about the address of each connection once it is
+    open, before a byte is sent, and raises when it may not be used.
     """
 
     def __init__(
-        self, inner: httpx2.BaseTransport, *, seconds: float, deadline: float, most_unanswered: int | None = None
+        self,
+        inner: httpx2.BaseTransport,
+        *,
+        seconds: float,
+        deadline: float,
+        most_unanswered: int | None = None,
+        judge: Callable[[str], None] | None = None,
     ) -> None:
         self._inner = inner
         self._seconds = seconds
         self._deadline = deadline
         self._most_unanswered = most_unanswered
+        self._judge = judge
         self.calls = 0
         self.unanswered = 0
 
@@ -58,7 +68,7 @@ class Limited(httpx2.BaseTransport):
         ends = min(time.monotonic() + self._seconds, self._deadline)
         if ends <= time.monotonic():
             raise httpx2.ReadTimeout("the time for this question is used up", request=request)
-        with _Guard(ends) as guard:
+        with _Guard(ends, self._judge) as guard:
             request.extensions = {**request.extensions, "trace": guard.watch}
             try:
                 response = self._inner.handle_request(request)
@@ -82,7 +92,8 @@ class Limited(httpx2.BaseTransport):
 class _Guard:
     """Shuts a connection down when its time is over, so that a read that waits comes to an end."""
 
-    def __init__(self, ends: float) -> None:
+    def __init__(self, ends: float, judge: Callable[[str], None] | None) -> None:
+        self._judge = judge
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(max(ends - time.monotonic(), 0.0), self._shut)
         self._timer.daemon = True
@@ -101,6 +112,17 @@ class _Guard:
             found = stream.get_extra_info("socket")
             if isinstance(found, socket.socket):
                 self._sockets.append(found)
+                if event.endswith("connect_tcp.complete"):
+                    self._ask(found)
+
+    def _ask(self, connection: socket.socket) -> None:
+        """Close a connection that leads where it may not; nothing was sent on it."""
+        try:
+            if self._judge is not None:
+                self._judge(str(connection.getpeername()[0]))
+        except outbound.RefusedError as error:
+            connection.close()
+            raise httpx2.ConnectError(str(error)) from error
 
     def _shut(self) -> None:
         for each in self._sockets:
@@ -137,11 +159,20 @@ def client(
     The environment's proxies and certificates are used for an endpoint outside only.
     """
     timeout = httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
-    inner = httpx2.HTTPTransport(proxy=None if inside else _proxy(base_url), trust_env=not inside)
-    limited = Limited(inner, seconds=seconds, deadline=deadline, most_unanswered=most_unanswered)
+    proxy = None if inside else _proxy(base_url)
+    inner = httpx2.HTTPTransport(proxy=proxy, trust_env=not inside)
+    judge = None if proxy else _judge_inside if inside else outbound.check_peer
+    limited = Limited(inner, seconds=seconds, deadline=deadline, most_unanswered=most_unanswered, judge=judge)
     plain = {"Accept-Encoding": "identity"}  # nothing to unpack, so nothing that grows by unpacking
     made = httpx2.Client(transport=limited, timeout=timeout, follow_redirects=False, trust_env=False, headers=plain)
     return made, limited
+
+
+def _judge_inside(address: str) -> None:
+    """Raise unless an address is inside: the name meant one that was when it was decided what may be sent."""
+    outbound.check_peer(address)
+    if not endpoints.is_inside(address):
+        raise outbound.RefusedError(f"the endpoint's name led inside, and now leads to {address}")
 
 
 def _proxy(base_url: str) -> str | None:

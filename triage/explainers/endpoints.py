@@ -51,7 +51,7 @@ def is_internal(base_url: str) -> bool:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}
     except (OSError, UnicodeError):
         return False
-    return bool(found) and all(_is_inside(address) for address in found)
+    return bool(found) and all(is_inside(address) for address in found)
 
 
 #: Private use by RFC 1918 and RFC 4193, and loopback. Python's is_private also holds documentation ranges.
@@ -61,7 +61,8 @@ _INSIDE = tuple(
 )
 
 
-def _is_inside(address: str) -> bool:
+def is_inside(address: str) -> bool:
+    """Tell whether an address is loopback or private."""
     parsed = ipaddress.ip_address(address.split("%", 1)[0])
     return any(parsed in network for network in _INSIDE)
 

@@ -12,7 +12,10 @@ from triage.intake.loki import LokiNowhere, LokiPushEndpoint, LokiReadyEndpoint
 from triage.intake.otlp import OtlpEndpoint, OtlpNowhere
 from triage.intake.protocol import IntakeProtocol
 from triage.intake.pubsub import PubSubEndpoint
+from triage.plugins import PluginError, load_table
 
+#: Entry points of this group add paths: the name is the path, the object an endpoint.
+GROUP = "winnow.paths"
 _HEC_EVENT, _HEC_RAW, _HEC_HEALTH = HecEventEndpoint(), HecRawEndpoint(), HecHealthEndpoint()
 
 _ELASTIC = ElasticEndpoint()
@@ -44,6 +47,18 @@ PREFIXES: dict[str, IntakeProtocol] = {
     "/v1/": OtlpNowhere(),
     "/loki/": LokiNowhere(),
 }
+
+
+def free_paths() -> dict[str, IntakeProtocol]:
+    """Return the paths of installed packages; a path that is somebody's already is refused."""
+    added: dict[str, IntakeProtocol] = load_table({}, GROUP)
+    taken = [path for path in added if path in PATHS or path.startswith(tuple(PREFIXES)) or not path.startswith("/")]
+    if taken:
+        raise PluginError(f"{taken[0]!r} of group {GROUP} is not a free path")
+    return added
+
+
+PATHS |= free_paths()
 
 
 def endpoint_for(path: str) -> IntakeProtocol | None:

@@ -24,7 +24,7 @@ KINDS = frozenset({".css", ".js", ".svg", ".txt", ".json"})
 
 
 def folders() -> list[Path]:
-    """Return the static folder of every app that has one, the admin's among them."""
+    """Return the static folder of every app that has one."""
     found = [Path(config.path) / "static" for config in apps.get_app_configs()]
     return [folder for folder in found if folder.is_dir()]
 

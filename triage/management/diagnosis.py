@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from triage import canary as rehearsal
 from triage import champion, heartbeat, hooks, state, store, training, watch
 from triage import disk as room
 from triage.explainers import chat_models
@@ -92,6 +93,14 @@ def disk() -> Finding:
     return Finding("disk", healthy, found, fix, warning=free < 2 * kept)
 
 
+def canary() -> Finding:
+    """The synthetic record came through every stage."""
+    judged = rehearsal.judge()
+    known = judged.state in ("ok", "off")
+    fix = "See that beat and a worker of each role run, and that CANARY_URL is the intake's address (docs/operate.md)."
+    return Finding("canary", judged.state != "failed", judged.words, "" if known else fix)
+
+
 def model_store() -> Finding:
     """Models can be written."""
     healthy = settings.MODELS_DIR.is_dir() and os.access(settings.MODELS_DIR, os.W_OK)
@@ -143,7 +152,8 @@ def hosts() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    database, migrations, broker, workers, champion_model, backlog, sources, disk, model_store, llm, large_llm, hosts,
+    database, migrations, broker, workers, champion_model, backlog, sources, canary, disk, model_store, llm, large_llm,
+    hosts,
 )  # fmt: skip
 
 
@@ -151,7 +161,7 @@ def examine() -> list[Finding]:
     """Run every check; without a database, or before its migrations, only those that need none of it."""
     findings: list[Finding] = []
     for check in CHECKS:
-        if check in (workers, champion_model, backlog, sources) and not all(
+        if check in (workers, champion_model, backlog, sources, canary) and not all(
             finding.healthy for finding in findings[:2]
         ):
             continue

@@ -28,7 +28,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from triage import partitions
+from triage import hooks, partitions
+from triage.management.operator import at_the_shell
 from triage.models import ModelVersion, RawBatch, User
 
 FORMAT = 1
@@ -61,6 +62,7 @@ def make(directory: Path) -> Contents:
     if directory.exists() and any(directory.iterdir()):
         raise SnapshotError(f"{directory} is not empty; each backup has a directory of its own")
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    hooks.operation(hooks.Operation("backup.made", at_the_shell(), {"directory": str(directory)}))
     made_at = timezone.now()
     told = _copy_out(directory) if connection.vendor == "postgresql" else _copy_sqlite(directory)
     _copy_models(directory / "models", told["versions"])
@@ -104,6 +106,7 @@ def restore(directory: Path) -> Contents:
     else:
         _replace_sqlite(directory / SQLITE_FILE)
     call_command("migrate", interactive=False, verbosity=0)
+    hooks.operation(hooks.Operation("backup.restored", at_the_shell(), {"made_at": contents.made_at}))
     return contents
 
 

@@ -133,6 +133,10 @@ class Supervisor:
         host = f"[{plan.host}]" if ":" in plan.host else plan.host
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
 
+    def _own_url(self) -> str:
+        """Return the address by which children reach the web processes: "all addresses" is none."""
+        return self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
     def start(self) -> None:
         """Start every child; from now on SIGTERM and SIGINT end :meth:`watch`."""
         signal.signal(signal.SIGTERM, self._ask_to_stop)
@@ -152,7 +156,7 @@ class Supervisor:
         child.started_at = time.monotonic()
         child.process = subprocess.Popen(  # noqa: S603 - our own command lines
             child.command,
-            env={**os.environ, "PYTHONPATH": python_path(), **child.environment},
+            env={"CANARY_URL": self._own_url(), **os.environ, "PYTHONPATH": python_path(), **child.environment},
             pass_fds=child.pass_fds,
             stdin=subprocess.DEVNULL,
             start_new_session=True,

@@ -12,6 +12,7 @@ import sys
 import uvicorn
 
 from triage.management.connection import BoundedConnection
+from triage.settings import TRUSTED_PROXIES
 
 GRACE_SECONDS = 5
 KEEP_ALIVE_SECONDS = 75
@@ -30,6 +31,7 @@ def main(descriptor: int) -> None:
         access_log=False,  # a request line may carry what must not be logged
         log_level="warning",
         server_header=False,
+        forwarded_allow_ips=TRUSTED_PROXIES,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )

@@ -30,7 +30,12 @@ class ApiToken(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     token_hash = models.CharField(max_length=64, unique=True)
     scope = models.CharField(max_length=16, choices=TokenScope, default=TokenScope.READ)
+    name = models.CharField(max_length=80, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    #: None = it does not end by itself.
+    expires_at = models.DateTimeField(null=True, blank=True)
+    #: To the minute, so that a busy script does not write a row per request.
+    last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

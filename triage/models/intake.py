@@ -9,6 +9,13 @@ from django.db import models
 from django.db.models import Q
 
 
+class Sources(models.Manager["Source"]):
+    """The sources that are somebody's: the canary's is in no list, figure or choice."""
+
+    def get_queryset(self) -> models.QuerySet["Source"]:
+        return super().get_queryset().filter(synthetic=False)
+
+
 class Source(models.Model):
     """Something that sends logs, known by its intake token (only the SHA-256 is kept)."""
 
@@ -19,7 +26,11 @@ class Source(models.Model):
     use_ack = models.BooleanField(default=False, help_text="HEC indexer acknowledgement, as Splunk's useACK.")
     records_per_second = models.PositiveIntegerField(null=True, blank=True, help_text="Empty = no limit.")
     bytes_per_day = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty = no limit.")
+    synthetic = models.BooleanField(default=False, db_default=False, help_text="The canary's (see triage.canary).")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = Sources()
+    every: ClassVar[models.Manager["Source"]] = models.Manager()
 
     class Meta:
         ordering: ClassVar = ["name"]

@@ -13,6 +13,7 @@ from functools import wraps
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
+from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
 from triage.authentication import api_token_user, token_in
@@ -154,3 +155,28 @@ def _time(value: str) -> dt.datetime:
             raise
         return dt.datetime.fromtimestamp(seconds, dt.UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _of_the_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that nothing is there: to programs in the API's form, to people as a page."""
+    if _of_the_api(request):
+        return error_reply(404, "not_found", "there is nothing at this path")
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that a request makes no sense, in the same two forms."""
+    if _of_the_api(request):
+        return error_reply(400, "invalid", "the request cannot be read")
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Say that Winnow failed, in the same two forms."""
+    if _of_the_api(request):
+        return error_reply(500, "failed", "Winnow could not answer; the log says why")
+    return defaults.server_error(request)

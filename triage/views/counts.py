@@ -4,15 +4,18 @@ Handed: nothing. Hands on: numbers over all batches still kept, so they shrink w
 The alert tables belong to the analyst side; they are reached through Django's app registry.
 """
 
+import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from django.apps import apps
 from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from triage import store
-from triage.models import Alarm, AlarmKind, RawBatch, SourceHealth
+from triage import disk, heartbeat, state, store
+from triage.models import Alarm, AlarmKind, ModelStatus, ModelVersion, RawBatch, SourceHealth, WorkerHeartbeat
 from triage.views.api import api_access
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,7 +57,8 @@ def stats(request: HttpRequest) -> HttpResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the Prometheus text exposition: stages, sources, queue depths."""
     return HttpResponse(
-        "\n".join([*_stage_lines(), *_source_lines(), *_health_lines(), *_queue_lines(), ""]), content_type=CONTENT_TYPE
+        "\n".join([*_stage_lines(), *_source_lines(), *_health_lines(), *_queue_lines(), *_state_lines(), ""]),
+        content_type=CONTENT_TYPE,
     )
 
 
@@ -99,8 +103,8 @@ def _health_lines() -> Iterator[str]:
     yield "# HELP winnow_source_state 1 while the source is in this state."
     yield "# TYPE winnow_source_state gauge"
     for row in rows:
-        for state, _ in row.states:
-            yield f'winnow_source_state{{source="{row.source.name.translate(_ESCAPES)}",state="{state}"}} 1'
+        for is_in, _ in row.states:
+            yield f'winnow_source_state{{source="{row.source.name.translate(_ESCAPES)}",state="{is_in}"}} 1'
     yield "# HELP winnow_source_refused_requests Requests refused per source and reason, last 24 hours."
     yield "# TYPE winnow_source_refused_requests gauge"
     for row in rows:
@@ -121,3 +125,27 @@ def _queue_lines() -> Iterator[str]:
     yield from _gauge(
         "winnow_alarms_open", "Drift and quality alarms that wait for a decision.", "kind", waiting.items()
     )
+
+
+def _state_lines() -> Iterator[str]:
+    """Yield what the deployment is doing now: workers, what waits, the champion, the disk, the broker."""
+    now = timezone.now()
+    alive_after = now - dt.timedelta(seconds=heartbeat.DEAD_SECONDS)
+    alive = Counter(WorkerHeartbeat.objects.filter(seen_at__gte=alive_after).values_list("role", flat=True))
+    roles = {role: float(alive.get(role, 0)) for role in ("pipeline", "explain", "learn")}
+    yield from _gauge("winnow_workers_alive", "Workers that were heard of in the last 30 s.", "role", roles.items())
+    oldest = RawBatch.objects.filter(status="received").order_by("id").values_list("received_at", flat=True).first()
+    waits = (now - oldest).total_seconds() if oldest else 0.0
+    yield from _single("winnow_oldest_waiting_seconds", "Age of the oldest batch that nobody has claimed.", waits)
+    yield from _single("winnow_disk_free_bytes", "Bytes free where the data directory is.", disk.free_bytes())
+    text = "1 when the broker can be used, 0 when nobody can be woken."
+    yield from _single("winnow_broker_up", text, 0 if state.broker_problem() else 1)
+    champion = ModelVersion.objects.filter(status=ModelStatus.CHAMPION).values_list("version", flat=True).first()
+    text = "The model version that serves; no line while Winnow learns."
+    yield from _gauge("winnow_champion", text, "version", [(champion, 1)] if champion else [])
+
+
+def _single(name: str, text: str, number: float) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} gauge"
+    yield f"{name} {number}"

@@ -14,6 +14,7 @@ Schema = dict[str, Any]
 STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
 NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
+EXPORTS = ["json", "thehive", "iris", "stix"]
 VERDICTS = ["tp_impact", "tp_no_impact", "benign_tp", "fp_logic", "fp_data", "duplicate", "undetermined"]
 
 
@@ -141,6 +142,15 @@ def _ingest(summary: str, media_types: tuple[str, ...]) -> Schema:
     return operation
 
 
+def _export() -> Schema:
+    forms = _query("format", "json when it is not given.", {"type": "string", "enum": EXPORTS})
+    summary = "Take an alert out as another program's file, for analysts; each is in the audit trail."
+    operation = _operation(summary, {"type": "object"}, ALERT_ID, forms)
+    operation["responses"]["200"]["content"]["application/stix+json"] = {"schema": {"type": "object"}}
+    operation["responses"]["409"] = _reply(_ref("Error"), "A blind audit, or STIX of an alert not found malicious")
+    return operation
+
+
 PATHS: Schema = {
     "/api/v1/ingest": {
         "post": _ingest(
@@ -175,6 +185,7 @@ PATHS: Schema = {
     "/api/v1/alerts/{alert_id}": {
         "get": _operation("Show one alert with explanation, events, verdicts and history.", _ref("Alert"), ALERT_ID)
     },
+    "/api/v1/alerts/{alert_id}/export": {"get": _export()},
     "/api/v1/alerts/{alert_id}/verdict": {
         "post": _operation("Record a verdict; needs the write scope.", _ref("Alert"), ALERT_ID, body=VERDICT)
     },

@@ -35,6 +35,7 @@ WRITERS = {
     "alerts/services/ranking.py:_keep": {"status"},  # of a ranking, which is no alert
     "alerts/services/ranking.py:_retire_unfounded": {"status"},  # likewise
     "alerts/services/ranking.py:_write": {"worth", "ranking", "ranking_id"},
+    "alerts/services/outbox.py:send_test": {"severity", "severity_rank"},  # of a notification
     "alerts/services/bulk.py:assign": {"assignee"},
     "alerts/services/bulk.py:decide": {"status"},
     "alerts/services/bulk.py:escalate": {"status", "assignee", "escalated_at"},

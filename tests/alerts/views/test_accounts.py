@@ -207,7 +207,7 @@ def test_pages_ask_as_often_whatever_they_show(client, ada, make_user, django_as
 
     for count in (1, 9):
         fill(count)
-        for name, queries in (("settings", 3), ("users", 3), ("trail", 4), ("help", 2)):
+        for name, queries in (("settings", 6), ("users", 3), ("trail", 4), ("help", 2)):
             with django_assert_num_queries(queries):
                 assert client.get(reverse(name)).status_code == 200
 

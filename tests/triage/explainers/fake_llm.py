@@ -61,7 +61,7 @@ def error(status: int, message: str = "no", code: str | None = None) -> Reply:
 class FakeLLM:
     """The running server: its base URL and what it received."""
 
-    def __init__(self, behave: Callable[[dict[str, Any]], Reply]) -> None:
+    def __init__(self, behave: Callable[[dict[str, Any]], Reply], host: str = "127.0.0.1") -> None:
         self.requests: list[dict[str, Any]] = []
         self.received: list[bytes] = []
         self.headers: list[dict[str, str]] = []
@@ -79,8 +79,8 @@ class FakeLLM:
             def log_message(self, *_: object) -> None:
                 """Be quiet."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.base_url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        self.server = ThreadingHTTPServer((host, 0), Handler)
+        self.base_url = f"http://{host}:{self.server.server_address[1]}/v1"
 
     @staticmethod
     def _send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
@@ -104,9 +104,9 @@ class FakeLLM:
 
 
 @contextmanager
-def fake_llm(behave: Callable[[dict[str, Any]], Reply] | Reply) -> Iterator[FakeLLM]:
+def fake_llm(behave: Callable[[dict[str, Any]], Reply] | Reply, host: str = "127.0.0.1") -> Iterator[FakeLLM]:
     """Run a server that answers every call as told."""
-    fake = FakeLLM(behave if callable(behave) else lambda _: behave)
+    fake = FakeLLM(behave if callable(behave) else lambda _: behave, host)
     thread = threading.Thread(target=fake.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

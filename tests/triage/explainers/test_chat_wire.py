@@ -1,6 +1,7 @@
 """The wire, the breaker and the habits of an endpoint: bounded, learned, left alone."""
 
 import datetime as dt
+import ipaddress
 import json
 import socket
 import threading
@@ -362,3 +363,20 @@ def test_no_list_at_all_is_told():
         port = taken.getsockname()[1]
     assert models(f"http://127.0.0.1:{port}/v1").note == "unreachable: ConnectError"
     assert "not an http(s) URL" in models("nonsense").note
+
+
+def test_a_connection_that_leads_elsewhere_is_closed_before_a_byte_is_sent(monkeypatch):
+    """The name was inside when it was decided what may be told; now it is not, or leads to a machine's credentials."""
+    with fake_llm(good()) as fake:
+        ask(fake.base_url)
+        monkeypatch.setattr(chat_transport.endpoints, "is_inside", lambda _: False)
+        usual = {"base_url": fake.base_url, "seconds": 5, "deadline": time.monotonic() + 5}
+        client, wire = chat_transport.client(**usual, inside=True)
+        with client, pytest.raises(httpx2.ConnectError, match=r"now leads to 127\.0\.0\.1"):
+            client.post(fake.base_url, json={"secret": "text"})
+        assert (len(fake.requests), wire.unanswered) == (1, 0)
+        monkeypatch.setattr(chat_transport.outbound, "METADATA", {ipaddress.ip_address("127.0.0.1")})
+        client, _ = chat_transport.client(**usual, inside=False)
+        with client, pytest.raises(httpx2.ConnectError, match="never reached"):
+            client.post(fake.base_url, json={"secret": "text"})
+        assert len(fake.requests) == 1

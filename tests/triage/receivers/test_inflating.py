@@ -78,7 +78,9 @@ def test_zero_padding_behind_a_gzip_member_is_legal():
     assert inflate(COMPRESSED["gzip"] + b"\0" * 700, "gzip", len(TEXT)) == TEXT
 
 
-@pytest.mark.parametrize(("encoding", "empty"), [("gzip", gzip.compress(b"")), ("zstd", zstandard.compress(b""))])
+@pytest.mark.parametrize(
+    ("encoding", "empty"), [("gzip", gzip.compress(b"", mtime=0)), ("zstd", zstandard.compress(b""))]
+)
 def test_a_body_of_countless_empty_members_is_refused(encoding, empty):
     with pytest.raises(BodyError) as caught:
         inflate(empty * 100_000, encoding, 10**9)
