@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+from decimal import Context, Decimal
 from typing import Any
 
 #: What the first link hangs on.
@@ -38,14 +39,21 @@ def content(
     return json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()
 
 
+#: A float has at most 309 digits before its point.
+EXACT = Context(prec=400)
+
+
 def _plain(value: object) -> Any:
-    """Return a JSON value with its numbers as text: databases write 1e22 and 1.0 in ways of their own."""
+    """Return a JSON value with texts marked and numbers as exact text: databases write 1e22 in their own ways."""
     if isinstance(value, dict):
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, str):
+        return f"s{value}"
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"n{float(value) + 0.0:.15g}"
+        exact = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
+        return f"n{exact.normalize(EXACT)}" if exact else "n0"
     return value
 
 

@@ -42,7 +42,7 @@ PAGES = {
     "entities": ("/entities/", ""),
     "entity": ("/entities/{kind}/?name={name}", ""),
     "events": ("/events/", ""),
-    "overview": ("/overview/?whole=1", ""),
+    "overview": ("/overview/", ""),
     "models": ("/models/", ""),
     "sources": ("/sources/", ""),
     "source": ("/sources/{source}/", ""),
@@ -51,6 +51,9 @@ PAGES = {
     "views": ("/views/", ""),
     "settings": ("/settings/", ""),
     "people": ("/settings/users/", ""),
+    "channels": ("/settings/notifications/", ""),
+    "channel": ("/settings/notifications/{channel}/", ""),
+    "factor": ("/settings/factor/", ""),
     "trail": ("/settings/audit/", ""),
     "help": ("/help/", ""),
     "login": ("/login/", ""),
@@ -82,7 +85,7 @@ def wait_for_alerts(wanted: int) -> None:
 
 def work() -> None:
     """Let people decide some alerts, take others, save views and mute one kind: pages show what a shift leaves."""
-    from alerts.models import Alert
+    from alerts.models import Alert, Channel, ChannelKind
     from alerts.services import muting, review, saved_views
     from triage.models import Role, User
 
@@ -98,6 +101,11 @@ def work() -> None:
     review.assign(alert_id=rest[-1].pk, user=people[0], assignee=people[0], expected_revision=None)
     for name, query in (("High and above", "severity=high&severity=critical"), ("Mine", "assignee=me")):
         saved_views.save_view(user=people[0], page="queue", name=name, query=query, shared=True)
+    for kind, name in ((ChannelKind.EMAIL, "Night shift"), (ChannelKind.WEBHOOK, "Ticket desk")):
+        address = "night@example.org" if kind == ChannelKind.EMAIL else "tickets.example"
+        Channel.objects.create(
+            kind=kind, name=name, address=address, topics=["escalation", "source"], created_by="demo"
+        )
     quiet = rest[0]
     scope = muting.Scope.of(quiet, template=True, entity=True, source=False, max_severity="low")
     muting.mute(alert_id=quiet.pk, user=people[1], scope=scope, reason="The nightly backup, ticket 4711", days=14)
@@ -107,12 +115,12 @@ def sample() -> dict[str, Any]:
     """Return what stands in the addresses: the most severe alert that has an explanation, and what it is about."""
     from urllib.parse import quote
 
-    from alerts.models import Alert
+    from alerts.models import Alert, Channel
 
     alert = Alert.objects.filter(status="open", explanation_state="done").order_by("-severity_rank", "-event_count")[0]
     kind, _, name = alert.entity.partition(":")
     event = alert.alert_events.order_by("-score").values_list("event_id", flat=True)[0]
-    found = {"alert": alert.pk, "event": event, "source": alert.source_id}
+    found = {"alert": alert.pk, "event": event, "source": alert.source_id, "channel": Channel.objects.earliest("pk").pk}
     return found | {"kind": kind, "name": quote(name)}
 
 

@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What somebody did with the whole installation: ``backup.made`` or ``backup.restored``."""
+    """What somebody did at the shell: a backup made or restored, a source or token made, the first login."""
 
     action: str
     by: Decider

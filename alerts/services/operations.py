@@ -1,6 +1,6 @@
-"""What is done with the whole installation from the command line, in the audit trail.
+"""What is done from the command line, in the audit trail.
 
-Handed: word of a backup or a restore. Hands on: one audit entry.
+Handed: word of a backup or a restore, of a source, a token or the first login that was made. Hands on: one audit entry.
 """
 
 from alerts.models import DecidedBy

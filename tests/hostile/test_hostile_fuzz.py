@@ -10,7 +10,7 @@ from tests.hostile import strategies
 from tests.hostile.endpoints import ENDPOINTS, READING
 from tests.hostile.harness import Sending
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.second]
 #: Bodies of each endpoint; the endpoints together make a few thousand.
 EXAMPLES = 8 if os.environ.get("WINNOW_TEST_PROFILE") == "fast" else 25
 TOGETHER = 5

@@ -10,7 +10,7 @@ from tests.hostile import bodies
 from triage import parsers
 from triage.contracts import Envelope, Record
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 AT = 1_767_225_600.0
 FOLDER = Path(__file__).resolve().parents[1] / "triage" / "parsers" / "golden"

@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.once, pytest.mark.timeout(180)]
 
 EVENTS_EACH = 60
 

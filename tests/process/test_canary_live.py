@@ -8,7 +8,7 @@ import pytest
 
 from tests.deployment import Deployment
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.once, pytest.mark.timeout(180)]
 LAST = "[(r.via, r.problem, r.explained_at is not None) for r in CanaryRun.objects.all()]"
 TABLES = "[m.objects.count() for m in (Source, RawBatch, Event, EventChunk, Alert, Explanation, SourceMinute)]"
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.deployment import Deployment
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.once, pytest.mark.timeout(240)]
 
 BATCHES, SIZE = 60, 250
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.deployment import ROOT, Deployment, environment_for, own_database
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.second, pytest.mark.timeout(240)]
 
 TOKEN = "wi_of-the-release-before"
 #: The last migrations of that release.

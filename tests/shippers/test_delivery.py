@@ -15,7 +15,7 @@ from tests.shippers import delivery
 from tests.shippers.clients_table import CLIENTS, Client, Job
 from tests.shippers.delivery import RECORDS, Delivery, Winnow
 
-pytestmark = [pytest.mark.process, pytest.mark.second, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.second, pytest.mark.timeout(600)]
 
 #: What the tests ask of each client; the whole table is printed by ``python -m tests.shippers.delivery``.
 ASKED = ("none", "busy", "rate", "cut")

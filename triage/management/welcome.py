@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from django.conf import settings
+from django.db import transaction
 
-from triage import authentication
+from triage import authentication, hooks
+from triage.hooks import Operation
+from triage.management.operator import at_the_shell
 from triage.management.supervisor import Child
 from triage.models import ApiToken, Role, Source, TokenScope, User
 
@@ -32,11 +35,14 @@ def credentials(*, sample_feed: bool) -> dict[str, str]:
         return kept
     name = "demo" if sample_feed else "admin"
     password = secrets.token_urlsafe(9)
-    user, _ = User.objects.get_or_create(username=name, defaults={"role": Role.ADMIN})
-    user.role, user.is_staff, user.is_superuser = Role.ADMIN, True, True
-    user.set_password(password)
-    user.save()
-    made = {"login": name, "password": password, **_tokens(user, SOURCE_NAMES[sample_feed])}
+    source = SOURCE_NAMES[sample_feed]
+    with transaction.atomic():
+        user, _ = User.objects.get_or_create(username=name, defaults={"role": Role.ADMIN})
+        user.role, user.is_staff, user.is_superuser = Role.ADMIN, True, True
+        user.set_password(password)
+        user.save()
+        made = {"login": name, "password": password, **_tokens(user, source)}
+        hooks.operation(Operation("installation.welcomed", at_the_shell(), {"user": name, "source": source}))
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump(made, file)
     return made

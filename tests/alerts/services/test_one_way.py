@@ -50,6 +50,9 @@ WRITERS = {
     "alerts/services/review.py:record_verdict": {"status"},
     "alerts/services/review.py:reopen": {"status"},
     "alerts/services/review.py:withdraw_escalation": {"escalated_at"},
+    "alerts/services/rehearsing.py:_explained": {
+        "status"
+    },  # of the canary's alert, in a transaction that is taken back
     "alerts/services/severity.py:_say": {"severity", "severity_rank"},
 }
 #: Where explaining begins.

@@ -241,7 +241,8 @@ def test_content_is_told_apart_wherever_it_differs():
     known = {"created_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "actor": "a", "kind": "person", "action": "take",
              "alert": None, "details": {}}  # fmt: skip
     others = [{"actor": "b"}, {"kind": "automation"}, {"action": "note"}, {"alert": 0}, {"details": {"n": 1}},
-              {"details": {"n": "1"}}, {"details": {"n": True}},
+              {"details": {"n": "1"}}, {"details": {"n": True}}, {"details": {"n": "n1"}},
+              {"details": {"n": 10**17}}, {"details": {"n": 10**17 + 1}},
               {"created_at": dt.datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=dt.UTC)}]  # fmt: skip
     macs = {chain.mac(chain_key(), chain.content(**(known | other))) for other in [{}, *others]}
     assert len(macs) == 1 + len(others)
@@ -304,3 +305,15 @@ def test_the_sweep_seals_everything():
     write(3)
     assert tasks.seal_audit() == 3
     assert sealing.examine().faults == ()
+
+
+def test_what_is_made_at_the_shell_is_in_the_trail(alice):
+    for command in (("create_source", "edge"), ("create_source", "edge", "--rotate"), ("create_token", "alice")):
+        call_command(*command, stdout=StringIO())
+    entries = list(AuditEntry.objects.order_by("id").values_list("action", "details"))
+    assert [action for action, _ in entries] == ["source.created", "source.rotated", "token.created"]
+    assert entries[0][1] == {"source": "edge"}
+    assert entries[2][1]["user"] == "alice"
+    with pytest.raises(CommandError):
+        call_command("create_source", "edge", stdout=StringIO())
+    assert AuditEntry.objects.count() == 3

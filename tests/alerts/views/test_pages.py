@@ -51,11 +51,11 @@ def test_a_page_of_many_costs_the_same(page, django_assert_num_queries):
     for _ in range(3):
         make_alert(source)
     page.get("/")
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(17):
         page.get("/")
     for _ in range(60):
         make_alert(source)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(17):
         text = page.get("/").text
     assert text.count('class="row sev-') == 50
     assert "Load 50 more" in text
@@ -66,7 +66,7 @@ def test_worth_is_shown_beside_severity_with_what_it_rests_on(page, django_asser
     source = make_source()
     ranked = make_alert(source, worth=0.8312, ranking=ranking, severity="low")
     page.get("/")
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(17):
         text = page.get("/").text
     for shown in (text, page.get(f"/alerts/{ranked.pk}/").text):
         assert shown.count("worth a look</i> <b>0.83</b>") == 1

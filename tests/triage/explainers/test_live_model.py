@@ -20,7 +20,7 @@ from triage.explainers.chat_habits import Habits
 ROOT = Path(__file__).resolve().parents[3]
 #: The model writes some twenty tokens a second on one core; a few show as much as many.
 ANSWER_TOKENS = 40
-pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.second, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.second, pytest.mark.timeout(180)]
 
 
 def missing():

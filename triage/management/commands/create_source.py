@@ -5,9 +5,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
+from triage import hooks
 from triage.authentication import hash_token, new_token
+from triage.hooks import Operation
+from triage.management.operator import at_the_shell
 from triage.models import Source
 
 
@@ -22,10 +25,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         name, token = options["name"].strip(), new_token("wi")
-        if options["rotate"]:
-            rotate(name, token)
-        else:
-            create(name, token, use_ack=options["ack"])
+        with transaction.atomic():
+            if options["rotate"]:
+                rotate(name, token)
+            else:
+                create(name, token, use_ack=options["ack"])
+            action = "source.rotated" if options["rotate"] else "source.created"
+            hooks.operation(Operation(action, at_the_shell(), {"source": name}))
         self.stdout.write(token)
 
 

@@ -5,9 +5,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
+from triage import hooks
 from triage.authentication import hash_token, new_token
+from triage.hooks import Operation
+from triage.management.operator import at_the_shell
 from triage.models import ApiToken, TokenScope, User
 
 MAX_DAYS = 3650
@@ -30,11 +34,14 @@ class Command(BaseCommand):
             raise CommandError(f"--days: 1 to {MAX_DAYS}")
         ends_at = timezone.now() + dt.timedelta(days=options["days"]) if options["days"] else None
         token = new_token("wa")
-        ApiToken.objects.create(
-            user=user,
-            token_hash=hash_token(token),
-            scope=options["scope"],
-            name=options["name"][:80],
-            expires_at=ends_at,
-        )
+        with transaction.atomic():
+            made = ApiToken.objects.create(
+                user=user,
+                token_hash=hash_token(token),
+                scope=options["scope"],
+                name=options["name"][:80],
+                expires_at=ends_at,
+            )
+            details = {"token": made.pk, "user": user.get_username(), "scope": made.scope}
+            hooks.operation(Operation("token.created", at_the_shell(), details))
         self.stdout.write(token)
