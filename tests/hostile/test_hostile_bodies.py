@@ -11,7 +11,7 @@ from tests.hostile.endpoints import BY_NAME, ENDPOINTS, READING
 from tests.hostile.harness import Sending
 from triage.intake import routes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.second]
 MEDIA_TYPES = (
     "application/json", "application/x-protobuf", "application/x-www-form-urlencoded", "text/html", "a" * 5_000,
     "multipart/form-data; boundary=x", "\xff\xfe", "application/json; charset=utf-16",

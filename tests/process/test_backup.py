@@ -87,6 +87,7 @@ def test_a_backup_of_a_running_installation_restores_and_replays(
         assert trail.returncode == 0, trail.stdout
         assert manage(environment, "migrate", "--check").returncode == 0
         assert manage(environment, "create_source", "another").returncode == 0  # ids go on where they were
+        counts["entries"] += 1
 
         twice = manage(environment, "restore", str(backup))
         assert twice.returncode == 1

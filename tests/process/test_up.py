@@ -1,6 +1,8 @@
 """``manage.py up`` as its operator sees it."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +28,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.second  # embedded, tests/process/test_plug_ins.py walks the same line
 def test_an_event_walks_the_whole_line(deploy: Callable[..., Deployment]) -> None:
     winnow = deploy(LEARN_MIN_EVENTS="500")
     assert winnow.post([{"event": line} for line in USUAL]) == 200
@@ -54,6 +57,7 @@ def test_an_event_walks_the_whole_line(deploy: Callable[..., Deployment]) -> Non
     assert winnow.children() == {}
 
 
+@pytest.mark.once
 def test_stopping_in_mid_work_loses_nothing(deploy: Callable[..., Deployment]) -> None:
     winnow = deploy()
     sent = sum(len(USUAL) for _ in range(5) if winnow.post([{"event": line} for line in USUAL]) == 200)
@@ -62,19 +66,14 @@ def test_stopping_in_mid_work_loses_nothing(deploy: Callable[..., Deployment]) -
 
 
 @pytest.mark.once
-def test_it_runs_from_any_directory(deploy: Callable[..., Deployment], tmp_path: Path) -> None:
+def test_it_runs_from_any_directory_and_says_that_its_port_is_taken(
+    deploy: Callable[..., Deployment], tmp_path: Path
+) -> None:
     winnow = deploy(directory=tmp_path)
     assert sorted(set(winnow.children().values())) == ["beat", "explain", "learn", "pipeline", "web"]
     assert winnow.post([{"event": "hello"}]) == 200
     assert json.loads(winnow.manage("drain", "--timeout", "60"))["events"] == 1
 
-
-@pytest.mark.once
-def test_a_taken_port_is_said_plainly(deploy: Callable[..., Deployment]) -> None:
-    import subprocess
-    import sys
-
-    winnow = deploy()
     command = [sys.executable, "manage.py", "up", "--port", str(winnow.port)]
     second = subprocess.run(command, env=winnow.environment, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 1

@@ -16,7 +16,7 @@ from triage import backfill, champion, pipeline, sliding, training
 from triage.features.windows import ABSENT, NUMBERS
 from triage.models import Event, RawBatch, Source, event_id
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 START = dt.datetime(2026, 5, 4, tzinfo=dt.UTC)
 

@@ -19,7 +19,7 @@ from triage.hooks import Decider
 from triage.models import AlertPolicy, Event, LearnState, ModelStatus, ModelVersion, RawBatch, Source, User
 from triage.registry.sealed import ArtefactError
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 LINES = [
     f"Nov 22 10:{number // 60:02d}:{number % 60:02d} srv-{number % 5} sshd[{400 + number % 9}]: Accepted publickey for "
